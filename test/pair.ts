@@ -1,0 +1,67 @@
+// The scripts under test, as programs on some runtime; and their like in Python.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { Program, PROJECT } from "./processes.ts";
+import type { Runtime } from "./runtimes.ts";
+
+const PEER = join(PROJECT, "test", "peer.py");
+
+export interface Server extends Program {
+  port: number;
+}
+
+export function start(
+  t: TestContext,
+  runtime: Runtime,
+  script: string,
+  ...args: (string | number)[]
+): Program {
+  const file = join(PROJECT, script);
+  return new Program(t, [...runtime.command, file, ...args.map(String)]);
+}
+
+/** A server that listens on a free port. */
+export function startServer(
+  t: TestContext,
+  runtime: Runtime,
+  host = "127.0.0.1",
+): Promise<Server> {
+  return listening(start(t, runtime, "server.ts", host, 0));
+}
+
+/** A client, at its first prompt. */
+export async function startClient(
+  t: TestContext,
+  runtime: Runtime,
+  port: number,
+  host = "127.0.0.1",
+): Promise<Program> {
+  const client = start(t, runtime, "client.ts", host, port);
+  await client.prints(">>>");
+  return client;
+}
+
+export function startPythonServer(t: TestContext): Promise<Server> {
+  return listening(new Program(t, ["python3", "-u", PEER, "server", "0"]));
+}
+
+export async function startPythonClient(
+  t: TestContext,
+  port: number,
+): Promise<Program> {
+  const command = ["python3", "-u", PEER, "client", String(port)];
+  const client = new Program(t, command);
+  await client.prints(">>>");
+  return client;
+}
+
+/** Wait for a server to name its port; what it says later is in stderr alone. */
+export async function listening(program: Program): Promise<Server> {
+  await program.until(() => program.stderr.includes("\n"));
+  const port = /^listening on port (\d+)\n$/.exec(program.stderr)?.[1];
+  assert(port, program.stderr);
+  program.stderr = "";
+  return Object.assign(program, { port: Number(port) });
+}
