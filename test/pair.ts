@@ -43,16 +43,19 @@ export async function startClient(
   return client;
 }
 
+export function pythonCommand(...args: (string | number)[]): string[] {
+  return ["python3", "-u", PEER, ...args.map(String)];
+}
+
 export function startPythonServer(t: TestContext): Promise<Server> {
-  return listening(new Program(t, ["python3", "-u", PEER, "server", "0"]));
+  return listening(new Program(t, pythonCommand("server", 0)));
 }
 
 export async function startPythonClient(
   t: TestContext,
   port: number,
 ): Promise<Program> {
-  const command = ["python3", "-u", PEER, "client", String(port)];
-  const client = new Program(t, command);
+  const client = new Program(t, pythonCommand("client", port));
   await client.prints(">>>");
   return client;
 }

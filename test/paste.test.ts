@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { test, type TestContext } from "node:test";
+import { listening } from "./pair.ts";
+import { Program, PROJECT } from "./processes.ts";
+import { onEveryRuntime } from "./runtimes.ts";
+import { converse } from "./transcript.ts";
+
+/** A folder that holds nothing but that script. */
+function paste(t: TestContext, script: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "paste-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  copyFileSync(join(PROJECT, script), join(folder, script));
+  return folder;
+}
+
+onEveryRuntime("the transcript, each script alone", async (t, runtime) => {
+  const cwd = paste(t, "server.ts");
+  const args = ["server.ts", "127.0.0.1", "0"];
+  const server = await listening(
+    new Program(t, [...runtime.command, ...args], { cwd }),
+  );
+  const client = new Program(t, [
+    ...[...runtime.command, "client.ts", "127.0.0.1", `${server.port}`],
+  ], { cwd: paste(t, "client.ts") });
+  await converse(server, client);
+});
+
+for (const script of ["server.ts", "client.ts"]) {
+  test(`${script} alone: its types`, { timeout: 60_000 }, async (t) => {
+    const cwd = paste(t, script);
+    mkdirSync(join(cwd, "node_modules", "@types"), { recursive: true });
+    symlinkSync(
+      join(PROJECT, "node_modules/@types/node"),
+      join(cwd, "node_modules/@types/node"),
+    );
+    const tsc = new Program(t, [
+      ...[process.execPath, join(PROJECT, "node_modules/typescript/bin/tsc")],
+      ...["--noEmit", "--strict", "--noUncheckedIndexedAccess"],
+      ...["--exactOptionalPropertyTypes", "--erasableSyntaxOnly", script],
+    ], { cwd });
+    const code = await tsc.exits();
+    assert.equal(tsc.stdout + tsc.stderr, "");
+    assert.equal(code, 0);
+  });
+
+  test(`${script} as a program`, { timeout: 60_000 }, async (t) => {
+    const program = new Program(t, [join(PROJECT, script), "--help"]);
+    assert.equal(await program.exits(), 0);
+    assert.match(program.stdout, /^usage: /);
+  });
+
+  test(`${script} is short and needs nothing but Node`, () => {
+    const text = readFileSync(join(PROJECT, script), "utf8");
+    const lines = text.split("\n").filter((line) => line.trim() !== "");
+    assert(lines.length <= 110, `${lines.length} lines that are not blank`);
+    const imports = [...text.matchAll(/\b(?:from|import|require)\W*"(.*?)"/g)];
+    assert(imports.length > 0);
+    for (const [, name] of imports) assert.match(name!, /^node:/);
+  });
+}

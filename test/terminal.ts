@@ -1,0 +1,80 @@
+// A terminal with a program in it: what a person types, and what the screen
+// shows, whatever bytes it took to show that.
+
+import { spawn } from "@lydell/node-pty";
+import xterm from "@xterm/headless";
+import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import { endWith, ENVIRONMENT, PROJECT } from "./processes.ts";
+
+const DEADLINE = 30_000; // ms
+
+export const CTRL_C = "\x03";
+export const CTRL_D = "\x04";
+
+// The shell says how the program ended and whether it left the terminal's
+// settings as they were. The line begins where a shell's prompt would.
+const SHELL = `trap : INT; settings=$(stty -g); "$@"; code=$?
+[ "$(stty -g)" = "$settings" ] && echo "exit $code, settings as before"`;
+
+export class Terminal {
+  readonly #type: (keys: string) => void;
+  readonly #xterm = new xterm.Terminal({
+    cols: 80,
+    rows: 24,
+    allowProposedApi: true,
+  });
+  #look = () => {};
+
+  constructor(t: TestContext, command: string[]) {
+    const pty = spawn("sh", ["-c", SHELL, "sh", ...command], {
+      cols: 80,
+      rows: 24,
+      cwd: PROJECT,
+      env: ENVIRONMENT,
+    });
+    endWith(t, pty.pid);
+    this.#type = (keys) => pty.write(keys);
+    this.#xterm.onData((answer) => pty.write(answer));
+    pty.onData((data) => this.#xterm.write(data, () => this.#look()));
+    t.after(() => this.#xterm.dispose());
+  }
+
+  type(keys: string) {
+    this.#type(keys);
+  }
+
+  /** The lines on the screen, down to the one with the cursor. */
+  get screen(): string {
+    const { active } = this.#xterm.buffer;
+    const lines: string[] = [];
+    for (let y = 0; y <= active.baseY + active.cursorY; y++) {
+      lines.push(active.getLine(y)!.translateToString(true));
+    }
+    return lines.join("\n");
+  }
+
+  /** Wait until the screen shows this and nothing else. */
+  async shows(...lines: string[]) {
+    const wanted = lines.join("\n");
+    await this.until(() => this.screen === wanted).catch(() =>
+      assert.equal(this.screen, wanted)
+    );
+  }
+
+  async until(done: () => boolean) {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`waited in vain, screen:\n${this.screen}`)),
+        DEADLINE,
+      );
+      this.#look = () => {
+        if (!done()) return;
+        clearTimeout(timer);
+        this.#look = () => {};
+        resolve();
+      };
+      this.#look();
+    });
+  }
+}
