@@ -28,12 +28,14 @@ onEveryRuntime("256 datagrams wait for the server", async (t, runtime) => {
   await crowd(peer, server.port);
   await idle(server.pid);
 
-  server.write(["hello client", ...KEPT, "bye"].join("\n") + "\n");
-  await peer.receives("hello client");
-  for (const i of KEPT) await peer.receives(`${i}`);
+  for (const line of ["hello client", ...KEPT]) {
+    server.write(`${line}\n`);
+    await peer.receives(`${line}`);
+  }
   shown += KEPT.map((i) => `${says}${i}\n>>>`).join("");
   await server.prints(shown);
   await peer.send("bye", server.port);
+  server.write("bye\n");
   await peer.receives("bye");
   await server.prints(`${shown}${says}bye\n>>>`);
 });
@@ -49,9 +51,10 @@ onEveryRuntime("256 datagrams wait for the client", async (t, runtime) => {
   await crowd(peer, port);
   await idle(client.pid);
 
-  client.write([...KEPT, "bye"].join("\n") + "\n");
-  for (const i of KEPT) await peer.receives(`${i}`);
-  await peer.receives("bye");
+  for (const line of [...KEPT, "bye"]) {
+    client.write(`${line}\n`);
+    await peer.receives(`${line}`);
+  }
   await peer.send("bye", port);
   const shown = ["hello client", ...KEPT, "bye"].map((text) => `${text}\n>>>`);
   await client.prints(`>>>${shown.join("")}`);
