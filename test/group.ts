@@ -182,6 +182,20 @@ export async function joinRaw(
   return raw;
 }
 
+/** A port that nobody else gets, and nobody answers, until it is set free. */
+export async function silentPort(t: TestContext) {
+  const socket = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  const { port } = socket.address();
+  let open = true;
+  const free = () => {
+    if (open) socket.close();
+    open = false;
+  };
+  t.after(free);
+  return { port, free };
+}
+
 /** Wait until the hub has taken all datagrams out of its socket. */
 export async function drained(port: number, most = 0) {
   while (socketOf(port).waiting > most) await turn();
