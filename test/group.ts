@@ -84,12 +84,12 @@ export class Raw {
   datagrams: Uint8Array[] = [];
   lines: string[] = [];
   readonly #socket: Socket;
-  readonly #hub: number;
+  hub: number; // its port
   #look = () => {};
 
   constructor(socket: Socket, hub: number) {
     this.#socket = socket;
-    this.#hub = hub;
+    this.hub = hub;
     socket.on("message", (bytes) => {
       this.datagrams.push(bytes);
       this.lines.push(...bytes.toString().split("\n"));
@@ -101,11 +101,17 @@ export class Raw {
     return this.#socket.address().port;
   }
 
+  /** Keep nothing of what came until now. */
+  forget() {
+    this.datagrams = [];
+    this.lines = [];
+  }
+
   send(data: string | Uint8Array): Promise<void> {
     return new Promise((resolve, reject) =>
       this.#socket.send(
         data,
-        this.#hub,
+        this.hub,
         "127.0.0.1",
         (error) => error ? reject(error) : resolve(),
       )
@@ -152,8 +158,11 @@ export class Raw {
 
   /** The cookie for this socket. */
   async cookie(): Promise<string> {
+    const before = this.lines.length;
     await this.send("");
-    await this.until(() => this.lines.at(-1)?.startsWith("/join ") ?? false);
+    await this.until(() =>
+      this.lines.length > before && this.lines.at(-1)!.startsWith("/join ")
+    );
     return this.lines.at(-1)!.slice("/join ".length);
   }
 }
