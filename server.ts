@@ -86,7 +86,7 @@ async function sendto(sk: Socket, text: string, addr: RemoteInfo) {
     sk.send(text, addr.port, addr.address, resolve)
   );
   if (!error) return;
-  console.error(`not sent, at most 65507 bytes fit: ${error.message}`);
+  console.error(`not sent: ${error.message}; at most 65507 bytes fit`);
   return sendto(sk, await input(">>>"), addr);
 }
 

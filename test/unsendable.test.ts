@@ -37,7 +37,7 @@ onEveryRuntime("the client's line is too long", async (t, runtime) => {
 onEveryRuntime("no way to the server's address", async (t, runtime) => {
   const client = await startClient(t, runtime, 6000, "255.255.255.255");
   client.write("hello?\n");
-  await client.complains(/^not sent, .*65507/);
+  await client.complains(/^not sent: .*65507/);
   await client.prints(">>>>>>");
   client.end("hello??\n");
   assert.equal(await client.exits(), 0);
