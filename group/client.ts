@@ -25,17 +25,18 @@ import * as readline from "node:readline";
 
 const USAGE = "usage: client.ts NAME [host] [port], by default 127.0.0.1 6001";
 const HELP = "* /name NEW: a new name, /who: who is here, /quit: leave";
+const PROMPT = ">>>";
 const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
-const TEXT = 1000; // bytes of a line at most: number and name need room too
-const QUEUE = 10_000; // lines that wait to be taken before a pipe has to wait
-const WINDOW = 50; // lines in flight: sent, not yet taken
-const PACE = 20; // ms between full windows, so that slow members can follow
-const SOON = 100; // ms until we ask again for a line that we know is missing
-const RETRY = 300; // ms until we repeat anything else that got no answer
-const IDLE = 8000; // ms, the longest that we say nothing at all
-const AWAY = 5000; // ms without an answer until we call the server away
+const TEXT = 1000; // bytes of a line: its number and our name need room too
+const QUEUE = 10_000; // lines not taken yet, before a pipe has to wait
+const WINDOW = 50; // lines of these in flight
+const PACE = 20; // ms between two full windows, so that slow members can follow
+const EARLY = 1024; // lines kept that overtook a missing one
+const SOON = 100; // ms until we ask again for what we know is missing
+const RETRY = 300; // ms until we repeat what got no answer
+const IDLE = 8000; // ms, our longest silence when all is well
+const AWAY = 5000; // ms without an answer until we say so
 const GIVE_UP = 10_000; // ms without an answer until we leave all the same
-const EARLY = 1024; // lines kept that came before a missing one
 const NAME = /^(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
 // What could move the cursor or turn text around on the reader's screen.
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
@@ -46,12 +47,13 @@ const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const [wanted = "", host = "127.0.0.1", port = "6001", extra] = process.argv
   .slice(2);
 if (wanted === "-h" || wanted === "--help") exit(0, USAGE);
-const odd = /^(-|$|[0.:]+$)/.test(host) ? host : extra;
-if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
 let name = wanted.normalize("NFKC");
-if (!NAME.test(name) || name.startsWith("-")) {
-  exit(2, `name "${wanted}" is not 1 to 20 letters, digits, _ . -; ${USAGE}`);
-}
+const odd = /^-/.test(wanted) || !NAME.test(name)
+  ? wanted
+  : /^(-|$|[0.:]+$)/.test(host)
+  ? host
+  : extra;
+if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
 const valid = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
 if (!valid) exit(2, `port "${port}" is not a whole number from 1 to 65535`);
 
@@ -62,58 +64,57 @@ function exit(code: number, text: string): never {
 
 // ---- State ----
 
+let joined = false;
 let cookie = ""; // proves our address to the server, which made it
 let session = ""; // tells one membership from the next
-let joined = false;
 let have = 0; // all lines up to this number are shown
-let known = 0; // the highest number that we heard of
-const early = new Map<number, string>(); // lines behind a missing one
+let known = 0; // the highest number we heard of
+const early = new Map<number, string>(); // lines that overtook a missing one
 const unsaid: string[] = []; // what the server has not taken yet
 let next = 1; // the number of the first of these
 let flying = 0; // how many of these are in flight
 let paced = false; // a full window has just been sent
+let asked = 0; // when we sent what got no answer yet, ms, or 0
+let away = false; // we said that there is no answer
 let calm = RETRY; // ms until we speak up, if nothing is missing
 let timer: NodeJS.Timeout | undefined; // for that
-let asked = 0; // the time of the first datagram without an answer, or 0
-let away = false; // we have called the server away
-let leaving = false; // the input has ended
+let leaving = false; // there is no more input
 let goodbyes = 0; // how often we said /quit
 let room = () => {}; // ends the wait for room in the queue
-let over = false; // nothing more is to be done
 let address = ""; // of the server
-let sk: Socket;
+let sk: Socket | undefined; // until the end
 
 // ---- The screen ----
 
 const { stdin, stdout } = process;
+const terminal = stdin.isTTY === true && stdout.isTTY === true;
 const keyboard = readline.createInterface({
   input: stdin,
   output: stdout,
-  prompt: ">>>",
+  prompt: PROMPT,
   crlfDelay: Infinity,
-  terminal: stdin.isTTY === true && stdout.isTTY === true,
+  terminal,
 });
-let prompting = keyboard.terminal;
+let prompting = terminal;
 
-/** Show text above the line being typed: hide that line, print, show it again. */
+/** Show text above the line being typed: hide it, print, show it again. */
 function show(text: string): void {
-  const rows = prompting ? keyboard.getCursorPos().rows : 0;
-  if (prompting) erase(rows);
-  stdout.write(text + "\n");
-  if (!prompting) return;
-  stdout.write("\n".repeat(rows)); // prompt() goes up again by as many
-  keyboard.prompt(true);
+  const rows = prompting ? hide() : 0;
+  stdout.write(text + "\n" + "\n".repeat(rows)); // prompt() goes up by as many
+  if (prompting) keyboard.prompt(true);
 }
 
-function erase(rows: number): void {
+/** Erase the prompt and what stands behind it; how many rows above? */
+function hide(rows = keyboard.getCursorPos().rows): number {
   readline.moveCursor(stdout, 0, -rows);
   readline.cursorTo(stdout, 0);
   readline.clearScreenDown(stdout);
+  return rows;
 }
 
-/** What is not from the group; in a pipe the group has stdout for itself. */
+/** Tell what is not from the group, to which stdout belongs in a pipe. */
 function tell(text: string): void {
-  if (keyboard.terminal) show(text);
+  if (terminal) show(text);
   else console.error(text);
 }
 
@@ -126,14 +127,16 @@ function visible(text: string): string {
 function receive(msg: Buffer): void {
   const [had, said, complete] = [have, next, known === have];
   const heard: string[] = [];
-  let current = true; // not a repetition of notices that we had
+  let current = true; // false for notices that came before, with this /said
   let upToDate = false;
   asked = 0;
   for (const line of UTF8.decode(msg).split("\n")) {
-    const [word = "", first = "", second] = line.split(" ");
+    const [word = "", first = "", second = ""] = line.split(" ");
     const n = Number(first);
-    if (word === "/join" && first) rejoin(first);
-    else if (word === "/welcome" && second) enter(n, second);
+    const bye = word === "/join" || line === "* goodbye";
+    if (goodbyes > 0 && bye) return end(0);
+    if (word === "/join") rejoin(first);
+    else if (word === "/welcome") welcome(n, second);
     else if (word === "/full") exit(1, "the group is full, try again later");
     else if (!joined) continue;
     else if (/^\d{1,15}$/.test(word)) hear(Number(word), line, heard);
@@ -148,52 +151,49 @@ function receive(msg: Buffer): void {
     }
   }
   if (heard.length > 0) show(heard.map(visible).join("\n"));
-  if (away && joined) {
-    away = false;
-    tell("* the server is back");
-  }
-  if (goodbyes > 0) return;
-  if (leaving && upToDate && unsaid.length === 0) goodbye();
-  else if (have > had || next > said) {
-    calm = RETRY;
-    rest(known > have || leaving ? 0 : undefined);
-  } else if (joined && (complete || known === have)) rest();
+  if (!joined || goodbyes > 0) return;
+  if (away) tell("* the server is back");
+  away = false;
+  if (leaving && upToDate && unsaid.length === 0) return goodbye();
+  const progress = have > had || next > said;
+  if (progress) calm = RETRY;
+  if (progress && (known > have || leaving)) rest(0);
+  else if (progress || complete || known === have) rest();
 }
 
-/** The server does not know us: it started anew, or this is the first time. */
+/** The server does not know us: we are new, or it is. */
 function rejoin(proof: string): void {
-  if (goodbyes > 0) return end(0);
-  const again = proof === cookie; // perhaps just an old datagram come late
-  if (joined || !again) rest(again ? SOON : 0);
+  const same = proof === cookie; // then perhaps this came late, or twice
+  if (!same || joined) rest(same ? SOON : 0);
   joined = false;
   cookie = proof;
 }
 
-function enter(n: number, given: string): void {
+function welcome(n: number, given: string): void {
   if (joined) return;
   joined = true;
-  const now = `${cookie} ${n}`;
-  if (now !== session) {
-    const restarted = session !== "" && !session.startsWith(cookie);
+  const former = session;
+  session = `${cookie} ${n}`;
+  if (session !== former) {
+    const restarted = former !== "" && !former.startsWith(cookie);
     if (restarted && !away) tell("* the server was away and is back");
-    if (session !== "" && !restarted) tell(`* you missed ${n - have} lines`);
-    [session, have, known, next, flying] = [now, n, n, 1, 0];
+    if (former && !restarted) tell(`* you missed ${n - have} lines`);
+    [have, known, next, flying] = [n, n, 1, 0];
     early.clear();
   }
   if (given !== name) {
-    tell(`* ${name} is taken: you are ${given}, until you say /name NEW`);
+    tell(`* you are ${given}, as ${name} is taken; /name NEW changes it`);
   }
   calm = RETRY;
-  rest();
+  rest(leaving ? 0 : undefined);
   flush();
 }
 
-/** Line n of the group has come: it is heard when all before it are. */
+/** Line n has come; heard are those up to which none is missing. */
 function hear(n: number, line: string, heard: string[]): void {
   known = Math.max(known, n);
-  if (n > have && n <= have + EARLY) {
-    early.set(n, line.slice(line.indexOf(" ") + 1));
-  }
+  const text = line.slice(line.indexOf(" ") + 1);
+  if (n > have && n <= have + EARLY) early.set(n, text);
   for (let text; (text = early.get(have + 1)) !== undefined;) {
     early.delete(++have);
     heard.push(text);
@@ -202,7 +202,7 @@ function hear(n: number, line: string, heard: string[]): void {
   }
 }
 
-/** The server has taken our lines up to k; false if we knew that. */
+/** Our lines up to k are taken; false if we knew that. */
 function taken(k: number): boolean {
   const count = Math.min(k - next + 1, unsaid.length);
   if (!(count > 0)) return false;
@@ -216,21 +216,25 @@ function taken(k: number): boolean {
 
 // ---- What goes out ----
 
-/** Say one line; waits while too many are not taken yet. */
+function send(datagram: string): void {
+  asked ||= Date.now();
+  sk?.send(datagram, Number(port), address);
+}
+
 async function say(line: string): Promise<void> {
   const text = visible(line);
   const size = Buffer.byteLength(text);
   if (size > TEXT) {
-    return tell(`* not said: ${size} bytes, ${TEXT} are the most`);
+    return tell(`* not said: ${size} bytes, ${TEXT} is the most`);
   }
   unsaid.push(text);
-  setImmediate(flush); // with what else comes in this turn of the event loop
+  setImmediate(flush); // with all that was typed or piped in by then
   while (unsaid.length >= QUEUE) {
     await new Promise<void>((resolve) => room = resolve);
   }
 }
 
-/** Send what may fly and does not yet, in full datagrams. */
+/** Send the lines that may fly and do not yet, in full datagrams. */
 function flush(): void {
   if (!joined || paced) return;
   let datagram = "";
@@ -245,36 +249,31 @@ function flush(): void {
   if (datagram === "") return;
   send(datagram);
   rest();
-  if (flying < WINDOW) return;
-  paced = true;
-  setTimeout(() => {
-    paced = false;
-    flush();
-  }, PACE);
+  paced = flying === WINDOW;
+  if (paced) setTimeout(unpace, PACE);
 }
 
-/** Send one datagram to the server; it may get lost. */
-function send(datagram: string, sent?: () => void): void {
-  asked ||= Date.now();
-  sk.send(datagram, Number(port), address, sent);
+function unpace(): void {
+  paced = false;
+  flush();
 }
 
 /** Wait for so many ms, or until something comes; then speak up. */
 function rest(ms = joined && !asked && unsaid.length === 0 ? calm : RETRY) {
   clearTimeout(timer);
   const wait = known > have ? Math.min(ms, SOON) : ms;
-  // What has arrived by then is read before the immediate: perhaps the answer.
+  // What has come in by then is read before an immediate: perhaps the answer.
   timer = setTimeout(() => setImmediate(speak), wait);
 }
 
+/** Say what there is to say: to join, to repeat, or just which lines we have. */
 function speak(): void {
-  if (over) return;
-  const silent = asked ? Date.now() - asked : 0;
-  if (silent > AWAY && !away) tell(`* no answer from ${host}:${port} yet`);
-  away ||= silent > AWAY;
-  if (leaving && (silent > GIVE_UP || (!joined && unsaid.length === 0))) {
-    return end(unsaid.length > 0 ? 1 : 0);
-  }
+  if (!sk || goodbyes > 0) return;
+  const silence = asked ? Date.now() - asked : 0;
+  if (silence > AWAY && !away) tell(`* no answer from ${host}:${port} yet`);
+  away ||= silence > AWAY;
+  const idle = !joined && unsaid.length === 0;
+  if (leaving && (idle || silence > GIVE_UP)) return end(unsaid.length);
   flying = 0;
   if (!joined) send(`/join ${cookie} ${name}`);
   else if (known > have || unsaid.length === 0) send(`/have ${have}`);
@@ -283,9 +282,10 @@ function speak(): void {
   rest();
 }
 
-/** Say /quit until the server treats us as a stranger, or a few times. */
+/** Say /quit until the server heard it, or five times. */
 function goodbye(): void {
-  if (goodbyes++ === 5) return end(0);
+  if (goodbyes === 5) return end(0);
+  goodbyes++;
   send("/quit");
   clearTimeout(timer);
   timer = setTimeout(goodbye, RETRY);
@@ -293,36 +293,35 @@ function goodbye(): void {
 
 // ---- Start and end ----
 
-function end(code: number): void {
-  if (code > 0) console.error(`${unsaid.length} lines were not delivered`);
-  over = true;
+function end(undelivered: number): void {
+  if (undelivered > 0) console.error(`${undelivered} lines were not delivered`);
   clearTimeout(timer);
-  sk.close();
+  sk?.close();
+  sk = undefined;
   keyboard.close();
-  process.exitCode = code; // and no exit(): a slow pipe gets all that is shown
+  process.exitCode = undelivered > 0 ? 1 : 0; // no exit(): a pipe may be slow
 }
 
 function interrupt(): void {
-  if (keyboard.terminal) stdout.write("\n"); // the shell's prompt on a new line
   prompting = false;
+  if (terminal) stdout.write("\n"); // the shell's prompt on a line of its own
   keyboard.close();
-  send("/quit", () => process.exit(130));
+  send("/quit");
+  setTimeout(() => process.exit(130), 20); // ms, for it to be on its way
 }
 
 async function main() {
-  let family;
-  ({ address, family } = await lookup(host));
-  const ip = family === 6 ? "ipv6" : "ipv4";
+  const found = await lookup(host);
+  address = found.address;
+  const ip = found.family === 6 ? "ipv6" : "ipv4";
   const server = new BlockList(); // compares addresses, however spelled
   server.addAddress(address, ip);
-  sk = createSocket(family === 6 ? "udp6" : "udp4");
-  sk.on("error", () => {}); // as if lost: no answer will come
+  sk = createSocket(found.family === 6 ? "udp6" : "udp4");
+  sk.on("error", () => {}); // as good as lost: there will be no answer
   sk.on("message", (msg, from) => {
-    const known = from.port === Number(port) && server.check(from.address, ip);
-    if (known && !over) receive(msg);
+    const ours = from.port === Number(port) && server.check(from.address, ip);
+    if (ours && sk) receive(msg);
   });
-  process.on("SIGINT", interrupt);
-  keyboard.on("SIGINT", interrupt);
   speak();
   if (prompting) keyboard.prompt();
   for await (const line of keyboard) {
@@ -337,16 +336,18 @@ async function main() {
 
 keyboard.on("line", (line) => {
   if (!prompting) return;
-  // The line comes back from the server, so take it off the screen.
-  keyboard.setPrompt(">>>" + line);
-  erase(keyboard.getCursorPos().rows + 1);
-  keyboard.setPrompt(">>>");
+  // It comes back from the server: take what was typed off the screen.
+  keyboard.setPrompt(PROMPT + line);
+  hide(keyboard.getCursorPos().rows + 1);
+  keyboard.setPrompt(PROMPT);
   keyboard.prompt();
 });
 keyboard.on("close", () => {
-  if (prompting) erase(keyboard.getCursorPos().rows);
+  if (prompting) hide();
   prompting = false;
 });
+keyboard.on("SIGINT", interrupt);
+process.on("SIGINT", interrupt);
 stdout.on("error", () => process.exit()); // whoever read it has left
 main().catch((error) =>
   exit(1, `cannot reach ${host}:${port}, check the host: ${error.message}`)
