@@ -30,7 +30,7 @@ const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
 const TEXT = 1000; // bytes of a line: its number and our name need room too
 const QUEUE = 10_000; // lines not taken yet, before a pipe has to wait
 const WINDOW = 50; // lines of these in flight
-const PACE = 20; // ms between two full windows, so that slow members can follow
+const PACE = 20; // ms until what waited for them flies, so that all can follow
 const EARLY = 1024; // lines kept that overtook a missing one
 const SOON = 100; // ms until we ask again for what we know is missing
 const RETRY = 300; // ms until we repeat what got no answer
@@ -48,11 +48,9 @@ const [wanted = "", host = "127.0.0.1", port = "6001", extra] = process.argv
   .slice(2);
 if (wanted === "-h" || wanted === "--help") exit(0, USAGE);
 let name = wanted.normalize("NFKC");
-const odd = /^-/.test(wanted) || !NAME.test(name)
-  ? wanted
-  : /^(-|$|[0.:]+$)/.test(host)
-  ? host
-  : extra;
+const named = NAME.test(name) && !wanted.startsWith("-");
+const odd = /^(-|$|[0.:]+$)/.test(host) ? host : extra;
+if (!named) exit(2, `"${wanted}" is not 1 to 20 letters or digits, ${USAGE}`);
 if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
 const valid = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
 if (!valid) exit(2, `port "${port}" is not a whole number from 1 to 65535`);
@@ -73,7 +71,6 @@ const early = new Map<number, string>(); // lines that overtook a missing one
 const unsaid: string[] = []; // what the server has not taken yet
 let next = 1; // the number of the first of these
 let flying = 0; // how many of these are in flight
-let paced = false; // a full window has just been sent
 let asked = 0; // when we sent what got no answer yet, ms, or 0
 let away = false; // we said that there is no answer
 let calm = RETRY; // ms until we speak up, if nothing is missing
@@ -91,10 +88,10 @@ const terminal = stdin.isTTY === true && stdout.isTTY === true;
 const keyboard = readline.createInterface({
   input: stdin,
   output: stdout,
-  prompt: PROMPT,
-  crlfDelay: Infinity,
   terminal,
+  crlfDelay: Infinity,
 });
+keyboard.setPrompt(PROMPT);
 let prompting = terminal;
 
 /** Show text above the line being typed: hide it, print, show it again. */
@@ -210,7 +207,7 @@ function taken(k: number): boolean {
   next += count;
   flying = Math.max(0, flying - count);
   room();
-  flush();
+  if (unsaid.length > flying) setTimeout(flush, PACE);
   return true;
 }
 
@@ -228,7 +225,8 @@ async function say(line: string): Promise<void> {
     return tell(`* not said: ${size} bytes, ${TEXT} is the most`);
   }
   unsaid.push(text);
-  setImmediate(flush); // with all that was typed or piped in by then
+  // With all that comes in by then; behind a full window it has to wait.
+  if (unsaid.length <= WINDOW) setImmediate(flush);
   while (unsaid.length >= QUEUE) {
     await new Promise<void>((resolve) => room = resolve);
   }
@@ -236,7 +234,7 @@ async function say(line: string): Promise<void> {
 
 /** Send the lines that may fly and do not yet, in full datagrams. */
 function flush(): void {
-  if (!joined || paced) return;
+  if (!joined) return;
   let datagram = "";
   for (; flying < Math.min(unsaid.length, WINDOW); flying++) {
     const line = `/say ${next + flying} ${unsaid[flying]}\n`;
@@ -249,13 +247,6 @@ function flush(): void {
   if (datagram === "") return;
   send(datagram);
   rest();
-  paced = flying === WINDOW;
-  if (paced) setTimeout(unpace, PACE);
-}
-
-function unpace(): void {
-  paced = false;
-  flush();
 }
 
 /** Wait for so many ms, or until something comes; then speak up. */
@@ -270,7 +261,9 @@ function rest(ms = joined && !asked && unsaid.length === 0 ? calm : RETRY) {
 function speak(): void {
   if (!sk || goodbyes > 0) return;
   const silence = asked ? Date.now() - asked : 0;
-  if (silence > AWAY && !away) tell(`* no answer from ${host}:${port} yet`);
+  if (silence > AWAY && !away) {
+    tell(`* the server is away, no answer from ${host}:${port}`);
+  }
   away ||= silence > AWAY;
   const idle = !joined && unsaid.length === 0;
   if (leaving && (idle || silence > GIVE_UP)) return end(unsaid.length);
