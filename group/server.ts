@@ -27,7 +27,7 @@ import process from "node:process";
 
 const USAGE = "usage: server.ts [host] [port], by default 127.0.0.1 6001";
 const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
-const LINE = DATAGRAM - 17; // bytes of a line behind its number and a space
+const LINE = DATAGRAM - 18; // bytes of a line between its number and newline
 const KEPT = 1024; // lines that can still be asked for
 const MEMBERS = 1000; // at the most
 const SILENCE = 120_000; // ms until a mute member is dropped (RFC 4787, 4.3)
@@ -81,7 +81,11 @@ function admit(id: string, from: RemoteInfo, line: string): void {
   const [word, cookie, name = ""] = line.split(" ");
   const proven = word === "/join" && cookie === mac;
   if (!proven || members.size === MEMBERS) {
-    return sk.send(proven ? "/full" : `/join ${mac}`, from.port, from.address);
+    return sk.send(
+      proven ? "/full\n" : `/join ${mac}\n`,
+      from.port,
+      from.address,
+    );
   }
   const { address, port } = from;
   const fresh = { since: last, said: 0, heard: Date.now(), owed: new Set("") };
@@ -131,7 +135,7 @@ function command(member: Member, text: string): void {
     owe(member, `* ${members.size} here: ${list}`);
   } else if (word === "/quit") {
     leave(member, "left");
-    sk.send("* goodbye", port, address);
+    sk.send("* goodbye\n", port, address);
   } else if (word === "/join") {
     owe(member, `/welcome ${since} ${name}`); // the first was lost
   } else {
@@ -207,19 +211,20 @@ function endTurn(): void {
   [news, screen, turn] = [[], "", undefined];
 }
 
-/** Join lines into as few datagrams as hold them. */
+/** Join lines, each with its newline, into as few datagrams as hold them. */
 function pack(lines: string[]): Buffer[] {
-  const datagrams: string[][] = [];
+  const datagrams: string[] = [];
   let room = 0;
   for (const line of lines) {
-    room -= Buffer.byteLength(line) + 1; // with the newline before it
-    if (room < 0) {
-      datagrams.push([]);
-      room = DATAGRAM - Buffer.byteLength(line);
+    const size = Buffer.byteLength(line) + 1;
+    if (size > room) {
+      datagrams.push("");
+      room = DATAGRAM;
     }
-    datagrams.at(-1)?.push(line);
+    datagrams[datagrams.length - 1] += line + "\n";
+    room -= size;
   }
-  return datagrams.map((some) => Buffer.from(some.join("\n")));
+  return datagrams.map((datagram) => Buffer.from(datagram));
 }
 
 // ---- Start and end ----
@@ -230,7 +235,7 @@ function exit(code: number, text: string): never {
 }
 
 function close(): void {
-  const text = "* the server is closing";
+  const text = "* the server is closing\n";
   for (const { port, address } of members.values()) {
     sk.send(text, port, address);
   }
