@@ -134,7 +134,7 @@ function receive(msg: Buffer): void {
     if (goodbyes > 0 && bye) return end(0);
     if (word === "/join") rejoin(first);
     else if (word === "/welcome") welcome(n, second);
-    else if (word === "/full") exit(1, "the group is full, try again later");
+    else if (word === "/full") full();
     else if (!joined) continue;
     else if (/^\d{1,15}$/.test(word)) hear(Number(word), line, heard);
     else if (word === "/said") current = taken(n);
@@ -145,6 +145,7 @@ function receive(msg: Buffer): void {
     } else if (word === "/gone" && n > have) {
       heard.push(`* you missed ${n - have} lines`);
       have = n;
+      early.clear();
     }
   }
   if (heard.length > 0) show(heard.map(visible).join("\n"));
@@ -156,6 +157,11 @@ function receive(msg: Buffer): void {
   if (progress) calm = RETRY;
   if (progress && (known > have || leaving)) rest(0);
   else if (progress || complete || known === have) rest();
+}
+
+function full(): void {
+  keyboard.close(); // takes the prompt off the screen
+  exit(1, "the group is full, try again later");
 }
 
 /** The server does not know us: we are new, or it is. */
