@@ -138,7 +138,7 @@ onEveryRuntime("each number is taken once", async (t, runtime) => {
 
   // Nor does one that leaves and comes back count on.
   await bob.send("/quit");
-  await bob.until(() => bob.lines.at(-1)!.startsWith("/join "));
+  await bob.hears("* goodbye");
   await bob.send(`/join ${await bob.cookie()} bob`);
   await bob.send("/say 1 anew");
   await alice.hears("bob: anew");

@@ -92,7 +92,7 @@ export class Raw {
     this.hub = hub;
     socket.on("message", (bytes) => {
       this.datagrams.push(bytes);
-      this.lines.push(...bytes.toString().split("\n"));
+      this.lines.push(...bytes.toString().replace(/\n$/, "").split("\n"));
       this.#look();
     });
   }
