@@ -33,7 +33,7 @@ const WINDOW = 50; // lines of these in flight
 const PACE = 20; // ms until what waited for them flies, so that all can follow
 const EARLY = 1024; // lines kept that overtook a missing one
 const SOON = 100; // ms until we ask again for what we know is missing
-const RETRY = 300; // ms until we repeat what got no answer
+const RETRY = 400; // ms until we repeat what got no answer
 const IDLE = 8000; // ms, our longest silence when all is well
 const AWAY = 5000; // ms without an answer until we say so
 const GIVE_UP = 10_000; // ms without an answer until we leave all the same
@@ -74,7 +74,8 @@ let flying = 0; // how many of these are in flight
 let asked = 0; // when we sent what got no answer yet, ms, or 0
 let away = false; // we said that there is no answer
 let calm = RETRY; // ms until we speak up, if nothing is missing
-let timer: NodeJS.Timeout | undefined; // for that
+let timer: NodeJS.Timeout | undefined; // for that,
+let pending: NodeJS.Immediate | undefined; // which becomes this
 let leaving = false; // there is no more input
 let goodbyes = 0; // how often we said /quit
 let room = () => {}; // ends the wait for room in the queue
@@ -96,17 +97,18 @@ let prompting = terminal;
 
 /** Show text above the line being typed: hide it, print, show it again. */
 function show(text: string): void {
-  const rows = prompting ? hide() : 0;
-  stdout.write(text + "\n" + "\n".repeat(rows)); // prompt() goes up by as many
+  if (prompting) hide();
+  stdout.write(text + "\n");
   if (prompting) keyboard.prompt(true);
 }
 
-/** Erase the prompt and what stands behind it; how many rows above? */
-function hide(rows = keyboard.getCursorPos().rows): number {
+/** Erase the prompt and what is typed, of so many rows above the cursor. */
+function hide(rows = keyboard.getCursorPos().rows): void {
+  stdout.write(" "); // behind a full row, the cursor goes to the next only now
   readline.moveCursor(stdout, 0, -rows);
   readline.cursorTo(stdout, 0);
   readline.clearScreenDown(stdout);
-  return rows;
+  Object.assign(keyboard, { prevRows: 0 }); // prompt() would go up that far
 }
 
 /** Tell what is not from the group, to which stdout belongs in a pipe. */
@@ -180,8 +182,9 @@ function welcome(n: number, given: string): void {
   if (session !== former) {
     const restarted = former !== "" && !former.startsWith(cookie);
     if (restarted && !away) tell("* the server was away and is back");
-    if (former && !restarted) tell(`* you missed ${n - have} lines`);
-    [have, known, next, flying] = [n, n, 1, 0];
+    if (restarted) have = 0; // it numbers anew, and all of it is news to us
+    if (former === "") have = n;
+    [known, next, flying] = [Math.max(n, have), 1, 0];
     early.clear();
   }
   if (given !== name) {
@@ -257,15 +260,19 @@ function flush(): void {
 
 /** Wait for so many ms, or until something comes; then speak up. */
 function rest(ms = joined && !asked && unsaid.length === 0 ? calm : RETRY) {
-  clearTimeout(timer);
   const wait = known > have ? Math.min(ms, SOON) : ms;
+  hush();
   // What has come in by then is read before an immediate: perhaps the answer.
-  timer = setTimeout(() => setImmediate(speak), wait);
+  timer = setTimeout(() => pending = setImmediate(speak), wait);
+}
+
+function hush(): void {
+  clearTimeout(timer);
+  clearImmediate(pending);
 }
 
 /** Say what there is to say: to join, to repeat, or just which lines we have. */
 function speak(): void {
-  if (!sk || goodbyes > 0) return;
   const silence = asked ? Date.now() - asked : 0;
   if (silence > AWAY && !away) {
     tell(`* the server is away, no answer from ${host}:${port}`);
@@ -286,7 +293,7 @@ function goodbye(): void {
   if (goodbyes === 5) return end(0);
   goodbyes++;
   send("/quit");
-  clearTimeout(timer);
+  hush();
   timer = setTimeout(goodbye, RETRY);
 }
 
@@ -294,7 +301,7 @@ function goodbye(): void {
 
 function end(undelivered: number): void {
   if (undelivered > 0) console.error(`${undelivered} lines were not delivered`);
-  clearTimeout(timer);
+  hush();
   sk?.close();
   sk = undefined;
   keyboard.close();

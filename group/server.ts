@@ -35,7 +35,8 @@ const NAME = /^(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
 // What could move the cursor or turn text around on a reader's screen.
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 // The same for all names that differ only in case or in Unicode spelling.
-const fold = (name: string) => name.toUpperCase().normalize("NFKC");
+const fold = (name: string) =>
+  name.toLowerCase().toUpperCase().normalize("NFKC");
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 // ---- State: nothing in it grows without bound ----
@@ -66,11 +67,13 @@ let sk: Socket;
 function receive(msg: Buffer, from: RemoteInfo): void {
   if (from.port === 0) return; // cannot be answered
   const id = `${from.address}:${from.port}`;
-  for (const line of UTF8.decode(msg).replace(/\r?\n$/, "").split(/\r?\n/)) {
+  const text = UTF8.decode(msg).replace(/\r?\n$/, "");
+  (msg.buffer as ArrayBuffer).transfer?.(0); // Deno: 64 KiB, free it now
+  for (const line of text.split(/\r?\n/)) {
     const member = members.get(id);
     if (!member) return admit(id, from, line);
     member.heard = Date.now();
-    if (msg.length <= DATAGRAM) obey(member, line);
+    if (from.size <= DATAGRAM) obey(member, line);
     else return owe(member, `* not taken: over ${DATAGRAM} bytes at once`);
   }
 }
@@ -162,10 +165,9 @@ function leave(member: Member, how: string): void {
 
 /** A member has the lines up to n: it gets a datagram's worth of the next. */
 function repeat(member: Member, n: number): void {
-  const had = Math.max(n, member.since);
-  const first = Math.max(had, last - KEPT) + 1;
+  const first = Math.max(n, last - KEPT) + 1;
   const newest = last - news.length; // this turn's lines go out anyway
-  if (first > had + 1) owe(member, `/gone ${first - 1}`);
+  if (first > n + 1) owe(member, `/gone ${first - 1}`);
   if (first > newest) owe(member, `/have ${last}`);
   for (let i = first, room = DATAGRAM; i <= newest; i++) {
     const line = `${i} ${kept[i % KEPT]}`;

@@ -63,7 +63,7 @@ function options() {
       },
     });
   } catch (error) {
-    fail((error as Error).message);
+    fail((error as Error).message.split("\n", 1).join());
   }
 }
 
