@@ -71,6 +71,7 @@ const early = new Map<number, string>(); // lines that overtook a missing one
 const unsaid: string[] = []; // what the server has not taken yet
 let next = 1; // the number of the first of these
 let flying = 0; // how many of these are in flight
+let acked = 0; // when the last of our lines was taken, ms
 let asked = 0; // when we sent what got no answer yet, ms, or 0
 let away = false; // we said that there is no answer
 let calm = RETRY; // ms until we speak up, if nothing is missing
@@ -154,11 +155,12 @@ function receive(msg: Buffer): void {
   if (!joined || goodbyes > 0) return;
   if (away) tell("* the server is back");
   away = false;
-  if (leaving && upToDate && unsaid.length === 0) return goodbye();
+  const settled = leaving && unsaid.length === 0 && known === have;
+  if (settled && (upToDate || Date.now() - acked > SOON)) return goodbye();
   const progress = have > had || next > said;
   if (progress) calm = RETRY;
-  if (progress && (known > have || leaving)) rest(0);
-  else if (progress || complete || known === have) rest();
+  if (progress && known > have) send(`/have ${have}`);
+  if (progress || complete || known === have) rest();
 }
 
 function full(): void {
@@ -169,9 +171,10 @@ function full(): void {
 /** The server does not know us: we are new, or it is. */
 function rejoin(proof: string): void {
   const same = proof === cookie; // then perhaps this came late, or twice
-  if (!same || joined) rest(same ? SOON : 0);
   joined = false;
   cookie = proof;
+  if (same) rest();
+  else speak();
 }
 
 function welcome(n: number, given: string): void {
@@ -191,7 +194,7 @@ function welcome(n: number, given: string): void {
     tell(`* you are ${given}, as ${name} is taken; /name NEW changes it`);
   }
   calm = RETRY;
-  rest(leaving ? 0 : undefined);
+  rest();
   flush();
 }
 
@@ -214,6 +217,7 @@ function taken(k: number): boolean {
   if (!(count > 0)) return false;
   unsaid.splice(0, count);
   next += count;
+  acked = Date.now();
   flying = Math.max(0, flying - count);
   room();
   if (unsaid.length > flying) setTimeout(flush, PACE);
@@ -258,12 +262,14 @@ function flush(): void {
   rest();
 }
 
-/** Wait for so many ms, or until something comes; then speak up. */
-function rest(ms = joined && !asked && unsaid.length === 0 ? calm : RETRY) {
-  const wait = known > have ? Math.min(ms, SOON) : ms;
+/** Wait until something comes, but not for ever; then speak up. */
+function rest(): void {
+  const waiting = !joined || asked > 0 || unsaid.length > 0;
+  const soon = known > have || (leaving && unsaid.length === 0);
+  const ms = soon ? SOON : waiting ? RETRY : calm;
   hush();
   // What has come in by then is read before an immediate: perhaps the answer.
-  timer = setTimeout(() => pending = setImmediate(speak), wait);
+  timer = setTimeout(() => pending = setImmediate(speak), ms);
 }
 
 function hush(): void {
@@ -336,8 +342,9 @@ async function main() {
     else await say(line);
   }
   leaving = true;
-  if (asked) asked = Date.now();
-  if (unsaid.length === 0) rest(0);
+  acked = Date.now();
+  if (asked) asked = acked;
+  rest();
 }
 
 keyboard.on("line", (line) => {

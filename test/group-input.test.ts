@@ -149,7 +149,7 @@ const REFUSED = [
   ...["", " ", "x".repeat(21), "x".repeat(500), "a:b", "*", "a,b", "a\tb"],
   ...["🙂", "../x/", ">>>", "\ufffd", "\u202ealice", "al\u200bice", "\ufe0f"],
   ...["al\u00adice", "\u{e0061}", "\u3164"], // of these one would see nothing
-  ...["Straße", "STRASSE", "strasse", "ＳＴＲＡＳＳＥ", "straſſe"],
+  ...["Straße", "STRASSE", "strasse", "ＳＴＲＡＳＳＥ", "straſſe", "STRAẞE"],
 ];
 
 // One name, and another that is too much like it.

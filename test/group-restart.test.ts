@@ -53,7 +53,7 @@ describe("a server", { concurrency: 10 }, () => {
     await alice.until(() => alice.stdout.endsWith("robert: after\n"));
     await bob.until(() => bob.stdout.endsWith("robert: after\n"));
 
-    for (const one of [again, alice]) {
+    for (const one of [again, alice, bob]) {
       for (const line of ["mean\n", "while\n", "after\n"]) {
         assert.equal(count(one.stdout, `: ${line}`), 1, one.stdout);
       }
@@ -79,7 +79,7 @@ describe("a server", { concurrency: 10 }, () => {
     await within(10, rejoined(bob, "bob"));
     bob.write("after\n");
     await alice.until(() => alice.stdout.endsWith("bob: after\n"));
-    for (const one of [again, alice]) {
+    for (const one of [again, alice, bob]) {
       await one.until(() => one.stdout.endsWith(": after\n"));
       assert.equal(count(one.stdout, ": meanwhile\n"), 1, one.stdout);
     }

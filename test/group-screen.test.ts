@@ -57,6 +57,23 @@ onEveryRuntime("a half-typed line survives the news", async (t, runtime) => {
   await alice.shows(...shown, ">>>");
 });
 
+onEveryRuntime("a half-typed line on two rows", async (t, runtime) => {
+  const { bob, alice } = await meet(t, runtime);
+  const shown = ["* alice joined (2 here)"];
+  const long = "一二三四五六七八九十".repeat(5); // 100 cells and the prompt
+  const rows = [`>>>${long.slice(0, 38)}`, long.slice(38)];
+  alice.type(long);
+  await alice.shows(...shown, ...rows);
+  bob.write("below\n");
+  shown.push("bob: below");
+  await alice.shows(...shown, ...rows);
+  alice.type("\r");
+  await bob.until(() => bob.stdout.endsWith(`alice: ${long}\n`));
+  const said = `alice: ${long}`; // 7 cells and 36 wide characters fit a row
+  shown.push(said.slice(0, 43), said.slice(43));
+  await alice.shows(...shown, ">>>");
+});
+
 onEveryRuntime("commands on a terminal", async (t, runtime) => {
   const { alice } = await meet(t, runtime);
   const shown = ["* alice joined (2 here)"];
