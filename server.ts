@@ -29,7 +29,7 @@ const EOF = new Error("end of input"); // thrown where Python raises EOFError
 
 const [host = "127.0.0.1", port = "6000", extra] = process.argv.slice(2);
 if (host === "-h" || host === "--help") leave(0, USAGE);
-const odd = /^(-|$)/.test(host) ? host : extra;
+const odd = /^(-|$|\d+$)/.test(host) ? host : extra;
 if (odd !== undefined) leave(2, `"${odd}" is not understood, ${USAGE}`);
 const valid = /^(0|[1-9]\d{0,4})$/.test(port) && Number(port) <= 65535;
 if (!valid) leave(2, `port "${port}" is not a whole number from 0 to 65535`);

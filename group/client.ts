@@ -37,7 +37,7 @@ const RETRY = 400; // ms until we repeat what got no answer
 const IDLE = 8000; // ms, our longest silence when all is well
 const AWAY = 5000; // ms without an answer until we say so
 const GIVE_UP = 10_000; // ms without an answer until we leave all the same
-const NAME = /^(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
+const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
 // What could move the cursor or turn text around on the reader's screen.
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -49,7 +49,7 @@ const [wanted = "", host = "127.0.0.1", port = "6001", extra] = process.argv
 if (wanted === "-h" || wanted === "--help") exit(0, USAGE);
 let name = wanted.normalize("NFKC");
 const named = NAME.test(name) && !wanted.startsWith("-");
-const odd = /^(-|$|[0.:]+$)/.test(host) ? host : extra;
+const odd = /^(-|$|[0.:]+$|\d+$)/.test(host) ? host : extra;
 if (!named) exit(2, `"${wanted}" is not 1 to 20 letters or digits, ${USAGE}`);
 if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
 const valid = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
@@ -75,8 +75,10 @@ let acked = 0; // when the last of our lines was taken, ms
 let asked = 0; // when we sent what got no answer yet, ms, or 0
 let away = false; // we said that there is no answer
 let calm = RETRY; // ms until we speak up, if nothing is missing
-let timer: NodeJS.Timeout | undefined; // for that,
-let pending: NodeJS.Immediate | undefined; // which becomes this
+let sent = 0; // when we last sent anything, ms
+let alarm = 0; // when we speak up by ourselves, ms
+let timer: NodeJS.Timeout | undefined; // for the alarm
+let me = ""; // the name that we go by: another one if ours was taken
 let leaving = false; // there is no more input
 let goodbyes = 0; // how often we said /quit
 let room = () => {}; // ends the wait for room in the queue
@@ -159,13 +161,17 @@ function receive(msg: Buffer): void {
   if (settled && (upToDate || Date.now() - acked > SOON)) return goodbye();
   const progress = have > had || next > said;
   if (progress) calm = RETRY;
-  if (progress && known > have) send(`/have ${have}`);
+  if (progress && known > have) {
+    send(`/have ${have}`);
+    alarm = Infinity;
+  }
   if (progress || complete || known === have) rest();
 }
 
 function full(): void {
-  keyboard.close(); // takes the prompt off the screen
-  exit(1, "the group is full, try again later");
+  tell("* the group is full, try again later");
+  end(unsaid.length);
+  process.exitCode = 1;
 }
 
 /** The server does not know us: we are new, or it is. */
@@ -173,8 +179,9 @@ function rejoin(proof: string): void {
   const same = proof === cookie; // then perhaps this came late, or twice
   joined = false;
   cookie = proof;
-  if (same) rest();
-  else speak();
+  if (same) return rest();
+  alarm = 0;
+  speak();
 }
 
 function welcome(n: number, given: string): void {
@@ -189,9 +196,8 @@ function welcome(n: number, given: string): void {
     if (former === "") have = n;
     [known, next, flying] = [Math.max(n, have), 1, 0];
     early.clear();
-  }
-  if (given !== name) {
-    tell(`* you are ${given}, as ${name} is taken; /name NEW changes it`);
+    if (given !== name) tell(`* ${name} is taken: you are ${given}, see /help`);
+    me = given;
   }
   calm = RETRY;
   rest();
@@ -207,7 +213,7 @@ function hear(n: number, line: string, heard: string[]): void {
     early.delete(++have);
     heard.push(text);
     const [, old, fresh] = /^\* (\S+) is now (\S+)$/.exec(text) ?? [];
-    if (fresh && old === name) name = fresh;
+    if (fresh && old === me) name = me = fresh;
   }
 }
 
@@ -218,6 +224,7 @@ function taken(k: number): boolean {
   unsaid.splice(0, count);
   next += count;
   acked = Date.now();
+  alarm = Infinity;
   flying = Math.max(0, flying - count);
   room();
   if (unsaid.length > flying) setTimeout(flush, PACE);
@@ -227,7 +234,8 @@ function taken(k: number): boolean {
 // ---- What goes out ----
 
 function send(datagram: string): void {
-  asked ||= Date.now();
+  sent = Date.now();
+  asked ||= sent;
   sk?.send(datagram, Number(port), address);
 }
 
@@ -248,6 +256,7 @@ async function say(line: string): Promise<void> {
 /** Send the lines that may fly and do not yet, in full datagrams. */
 function flush(): void {
   if (!joined) return;
+  const first = flying === 0;
   let datagram = "";
   for (; flying < Math.min(unsaid.length, WINDOW); flying++) {
     const line = `/say ${next + flying} ${unsaid[flying]}\n`;
@@ -258,34 +267,36 @@ function flush(): void {
     datagram += line;
   }
   if (datagram === "") return;
+  if (first) alarm = Infinity;
   send(datagram);
   rest();
 }
 
-/** Wait until something comes, but not for ever; then speak up. */
+/** Wait until something comes, or until the alarm; then speak up. */
 function rest(): void {
-  const waiting = !joined || asked > 0 || unsaid.length > 0;
+  const now = Date.now();
   const soon = known > have || (leaving && unsaid.length === 0);
+  const waiting = soon || !joined || asked > 0 || unsaid.length > 0;
   const ms = soon ? SOON : waiting ? RETRY : calm;
-  hush();
-  // What has come in by then is read before an immediate: perhaps the answer.
-  timer = setTimeout(() => pending = setImmediate(speak), ms);
-}
-
-function hush(): void {
+  // News puts it off, but not for ever, and not while something is missing.
+  alarm = Math.min(now + ms, waiting ? alarm : sent + IDLE);
   clearTimeout(timer);
-  clearImmediate(pending);
+  // What has come in by then is read before an immediate: perhaps the answer.
+  timer = setTimeout(() => setImmediate(speak), Math.max(0, alarm - now));
 }
 
 /** Say what there is to say: to join, to repeat, or just which lines we have. */
 function speak(): void {
+  if (!sk || goodbyes > 0) return;
+  if (Date.now() < alarm) return rest();
+  alarm = Infinity;
   const silence = asked ? Date.now() - asked : 0;
   if (silence > AWAY && !away) {
     tell(`* the server is away, no answer from ${host}:${port}`);
   }
   away ||= silence > AWAY;
-  const idle = !joined && unsaid.length === 0;
-  if (leaving && (idle || silence > GIVE_UP)) return end(unsaid.length);
+  if (leaving && silence > GIVE_UP) return end(unsaid.length);
+  if (leaving && !joined && unsaid.length === 0) return goodbye();
   flying = 0;
   if (!joined) send(`/join ${cookie} ${name}`);
   else if (known > have || unsaid.length === 0) send(`/have ${have}`);
@@ -296,10 +307,10 @@ function speak(): void {
 
 /** Say /quit until the server heard it, or five times. */
 function goodbye(): void {
-  if (goodbyes === 5) return end(0);
+  if (goodbyes === 5 || cookie === "") return end(0);
   goodbyes++;
   send("/quit");
-  hush();
+  clearTimeout(timer);
   timer = setTimeout(goodbye, RETRY);
 }
 
@@ -307,7 +318,7 @@ function goodbye(): void {
 
 function end(undelivered: number): void {
   if (undelivered > 0) console.error(`${undelivered} lines were not delivered`);
-  hush();
+  clearTimeout(timer);
   sk?.close();
   sk = undefined;
   keyboard.close();
@@ -319,6 +330,7 @@ function interrupt(): void {
   if (terminal) stdout.write("\n"); // the shell's prompt on a line of its own
   keyboard.close();
   send("/quit");
+  sk = undefined;
   setTimeout(() => process.exit(130), 20); // ms, for it to be on its way
 }
 
@@ -337,12 +349,13 @@ async function main() {
   speak();
   if (prompting) keyboard.prompt();
   for await (const line of keyboard) {
-    if (line === "/quit") break;
-    if (line === "/help") tell(HELP);
+    if (/^\/quit(\s|$)/.test(line)) break;
+    if (/^\/help(\s|$)/.test(line)) tell(HELP);
     else await say(line);
   }
   leaving = true;
   acked = Date.now();
+  alarm = Infinity;
   if (asked) asked = acked;
   rest();
 }

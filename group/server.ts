@@ -28,10 +28,11 @@ import process from "node:process";
 const USAGE = "usage: server.ts [host] [port], by default 127.0.0.1 6001";
 const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
 const LINE = DATAGRAM - 18; // bytes of a line between its number and newline
+const LINES = 150; // lines of a datagram: a /say is at least 8 bytes long
 const KEPT = 1024; // lines that can still be asked for
 const MEMBERS = 1000; // at the most
 const SILENCE = 120_000; // ms until a mute member is dropped (RFC 4787, 4.3)
-const NAME = /^(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
+const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
 // What could move the cursor or turn text around on a reader's screen.
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 // The same for all names that differ only in case or in Unicode spelling.
@@ -69,12 +70,14 @@ function receive(msg: Buffer, from: RemoteInfo): void {
   const id = `${from.address}:${from.port}`;
   const text = UTF8.decode(msg).replace(/\r?\n$/, "");
   (msg.buffer as ArrayBuffer).transfer?.(0); // Deno: 64 KiB, free it now
-  for (const line of text.split(/\r?\n/)) {
+  const lines = text.split(/\r?\n/);
+  for (const line of lines) {
     const member = members.get(id);
     if (!member) return admit(id, from, line);
     member.heard = Date.now();
-    if (from.size <= DATAGRAM) obey(member, line);
-    else return owe(member, `* not taken: over ${DATAGRAM} bytes at once`);
+    const much = from.size > DATAGRAM || lines.length > LINES;
+    if (much) return owe(member, "* not taken, that was too much at once");
+    obey(member, line);
   }
 }
 
@@ -83,6 +86,8 @@ function admit(id: string, from: RemoteInfo, line: string): void {
   const mac = createHmac("sha256", key).update(id).digest("hex").slice(0, 16);
   const [word, cookie, name = ""] = line.split(" ");
   const proven = word === "/join" && cookie === mac;
+  // So speaks another such server: the two would answer each other for ever.
+  if (!proven && /^\/join [0-9a-f]{16}$/.test(line)) return;
   if (!proven || members.size === MEMBERS) {
     return sk.send(
       proven ? "/full\n" : `/join ${mac}\n`,
@@ -91,7 +96,12 @@ function admit(id: string, from: RemoteInfo, line: string): void {
     );
   }
   const { address, port } = from;
-  const fresh = { since: last, said: 0, heard: Date.now(), owed: new Set("") };
+  const fresh = {
+    since: last,
+    said: 0,
+    heard: Date.now(),
+    owed: new Set<string>(),
+  };
   const member: Member = { id, address, port, name: id, ...fresh };
   members.set(id, member);
   rename(member, name);
@@ -106,9 +116,10 @@ function obey(member: Member, line: string): void {
   if (text === undefined) return speak(member, line);
   const next = Number(k) === member.said + 1;
   // A command that comes again shows that our answer to it was lost.
-  const again = Number(k) === member.said && text.startsWith("/");
+  const renames = text.startsWith("/name") && Number(k) < member.said;
+  const again = Number(k) <= member.said && text.startsWith("/") && !renames;
   if (next) member.said++;
-  if (next || again) speak(member, text);
+  if (next || again) speak(member, text.replace(/^\/(quit|join)/, "/no-$1"));
   owe(member); // at least /said
 }
 
@@ -254,7 +265,7 @@ function sweep(): void {
 async function main() {
   const [host = "127.0.0.1", port = "6001", extra] = process.argv.slice(2);
   if (host === "-h" || host === "--help") exit(0, USAGE);
-  const odd = /^(-|$)/.test(host) ? host : extra;
+  const odd = /^(-|$|\d+$)/.test(host) ? host : extra;
   if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
   const valid = /^(0|[1-9]\d{0,4})$/.test(port) && Number(port) <= 65535;
   if (!valid) exit(2, `port "${port}" is not a whole number from 0 to 65535`);

@@ -15,10 +15,10 @@ const DEADLINE = 30_000; // ms
 
 const there = runtimes.filter((one) => one.version !== "");
 
-/** The runtimes that are there, beginning behind this one: for its members. */
+/** As many as there can be, of those that are there, beginning behind this one. */
 export function others(than: Runtime): Runtime[] {
   const next = there.indexOf(than) + 1;
-  return [...there.slice(next), ...there.slice(0, next)];
+  return runtimes.map((_, i) => there[(next + i) % there.length] ?? than);
 }
 
 /** Run one test on the runtimes of these names. */
