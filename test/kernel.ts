@@ -62,11 +62,15 @@ export async function idle(group: number) {
 /** The bytes waiting in the socket of a port, and the datagrams it has lost. */
 export function socketOf(port: number): { waiting: number; lost: number } {
   const local = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
-  for (const line of read("/proc/net/udp").split("\n")) {
-    const fields = line.trim().split(/\s+/);
-    if (!`${fields[1]} `.endsWith(local)) continue;
-    const waiting = parseInt(fields[4]?.split(":")[1] ?? "", 16);
-    return { waiting, lost: Number(fields.at(-1)) };
+  // The kernel writes its list in pieces, and where other sockets come and go
+  // between two of them, it may leave one out: look again before giving up.
+  for (let looks = 0; looks < 20; looks++) {
+    for (const line of read("/proc/net/udp").split("\n")) {
+      const fields = line.trim().split(/\s+/);
+      if (!`${fields[1]} `.endsWith(local)) continue;
+      const waiting = parseInt(fields[4]?.split(":")[1] ?? "", 16);
+      return { waiting, lost: Number(fields.at(-1)) };
+    }
   }
   throw new Error(`nothing has port ${port}`);
 }
