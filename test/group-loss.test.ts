@@ -69,7 +69,8 @@ async function quarrel(
   }
   for (const member of members) {
     assert.deepEqual(speech(member), speech(members[0]!));
-    assert.equal(member.stderr, "");
+    // Where every second datagram is lost, all may be for five seconds.
+    assert.match(member.stderr, /^(\* the server is (away, .*|back)\n)*$/);
   }
   assert.equal(hub.stderr, "");
   assert(took < seconds, `it took ${took} s`);
