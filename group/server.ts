@@ -68,12 +68,12 @@ let sk: Socket;
 function receive(msg: Buffer, from: RemoteInfo): void {
   if (from.port === 0) return; // cannot be answered
   const id = `${from.address}:${from.port}`;
-  const text = UTF8.decode(msg).replace(/\r?\n$/, "");
+  const text = UTF8.decode(msg);
   (msg.buffer as ArrayBuffer).transfer?.(0); // Deno: 64 KiB, free it now
-  const lines = text.split(/\r?\n/);
+  const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
   for (const line of lines) {
     const member = members.get(id);
-    if (!member) return admit(id, from, line);
+    if (!member) return admit(id, from, text);
     member.heard = Date.now();
     const much = from.size > DATAGRAM || lines.length > LINES;
     if (much) return owe(member, "* not taken, that was too much at once");
@@ -82,12 +82,12 @@ function receive(msg: Buffer, from: RemoteInfo): void {
 }
 
 /** Let a stranger in that shows its cookie; any other gets one datagram. */
-function admit(id: string, from: RemoteInfo, line: string): void {
+function admit(id: string, from: RemoteInfo, text: string): void {
   const mac = createHmac("sha256", key).update(id).digest("hex").slice(0, 16);
-  const [word, cookie, name = ""] = line.split(" ");
+  const [word, cookie, name = ""] = text.split(/\s/);
   const proven = word === "/join" && cookie === mac;
-  // So speaks another such server: the two would answer each other for ever.
-  if (!proven && /^\/join [0-9a-f]{16}$/.test(line)) return;
+  // So answers another such server: we would answer each other for ever.
+  if (!proven && /^\/join [0-9a-f]{16}\n$/.test(text)) return;
   if (!proven || members.size === MEMBERS) {
     return sk.send(
       proven ? "/full\n" : `/join ${mac}\n`,
