@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { join, on, others, startHub } from "./group.ts";
+import { join, onThese, others, startHub } from "./group.ts";
 import { start } from "./pair.ts";
 import type { Program } from "./processes.ts";
 import { type Runtime, runtimes } from "./runtimes.ts";
@@ -78,8 +78,12 @@ async function quarrel(
 
 // Mostly they wait: so these few tests run at the same time.
 describe("five members on a bad network", { concurrency: 2 }, () => {
-  on(["Node 24", "Bun", "Deno"], "30 % lost", (t, runtime) => {
+  onThese(["Node 24", "Bun", "Deno"], "30 % lost", (t, runtime) => {
     return quarrel(t, runtime, 30, 10);
   });
-  on(["Node 24"], "50 % lost", (t, runtime) => quarrel(t, runtime, 50, 30));
+  onThese(
+    ["Node 24"],
+    "50 % lost",
+    (t, runtime) => quarrel(t, runtime, 50, 30),
+  );
 });

@@ -3,13 +3,12 @@
 
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import process from "node:process";
-import { test, type TestContext } from "node:test";
+import type { TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { socketOf } from "./kernel.ts";
 import { listening, type Server, start } from "./pair.ts";
 import type { Program } from "./processes.ts";
-import { type Runtime, runtimes } from "./runtimes.ts";
+import { on, type Runtime, runtimes } from "./runtimes.ts";
 
 const DEADLINE = 30_000; // ms
 
@@ -22,20 +21,13 @@ export function others(than: Runtime): Runtime[] {
 }
 
 /** Run one test on the runtimes of these names. */
-export function on(
+export function onThese(
   names: string[],
   title: string,
   body: (t: TestContext, runtime: Runtime) => Promise<void>,
-  timeout = 60_000,
+  timeout?: number,
 ) {
-  for (const runtime of runtimes.filter(({ name }) => names.includes(name))) {
-    test(`${title}: ${runtime.name}`, { timeout }, (t) => {
-      if (runtime.version !== "") return body(t, runtime);
-      if (process.env["CI"]) throw new Error(`${runtime.name} is missing`);
-      t.skip(`${runtime.name} is not on this machine`);
-      return Promise.resolve();
-    });
-  }
+  on(runtimes.filter(({ name }) => names.includes(name)), title, body, timeout);
 }
 
 /** A hub that listens on a free port. */

@@ -13,7 +13,7 @@ import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { listening } from "./pair.ts";
 import { Program, PROJECT } from "./processes.ts";
-import { onEveryRuntime } from "./runtimes.ts";
+import { onEveryRuntime, type Runtime } from "./runtimes.ts";
 import { converse } from "./transcript.ts";
 
 /** A folder that holds nothing but that script. */
@@ -24,27 +24,31 @@ function paste(t: TestContext, script: string): string {
   return folder;
 }
 
+/** That script, pasted and started with these arguments. */
+function startPasted(
+  t: TestContext,
+  runtime: Runtime,
+  script: string,
+  ...args: (string | number)[]
+): Program {
+  const command = [...runtime.command, basename(script), ...args.map(String)];
+  return new Program(t, command, { cwd: paste(t, script) });
+}
+
 onEveryRuntime("the transcript, each script alone", async (t, runtime) => {
-  const cwd = paste(t, "server.ts");
-  const args = ["server.ts", "127.0.0.1", "0"];
   const server = await listening(
-    new Program(t, [...runtime.command, ...args], { cwd }),
+    startPasted(t, runtime, "server.ts", "127.0.0.1", 0),
   );
-  const client = new Program(t, [
-    ...[...runtime.command, "client.ts", "127.0.0.1", `${server.port}`],
-  ], { cwd: paste(t, "client.ts") });
-  await converse(server, client);
+  const args = ["127.0.0.1", server.port] as const;
+  await converse(server, startPasted(t, runtime, "client.ts", ...args));
 });
 
 onEveryRuntime("the group chat, each script alone", async (t, runtime) => {
-  const cwd = paste(t, "group/server.ts");
-  const args = ["server.ts", "127.0.0.1", "0"];
   const hub = await listening(
-    new Program(t, [...runtime.command, ...args], { cwd }),
+    startPasted(t, runtime, "group/server.ts", "127.0.0.1", 0),
   );
-  const alice = new Program(t, [
-    ...[...runtime.command, "client.ts", "alice", "127.0.0.1", `${hub.port}`],
-  ], { cwd: paste(t, "group/client.ts") });
+  const args = ["alice", "127.0.0.1", hub.port] as const;
+  const alice = startPasted(t, runtime, "group/client.ts", ...args);
   alice.end("hello\n");
   assert.equal(await alice.exits(), 0);
   await alice.prints("* alice joined (1 here)\nalice: hello\n");

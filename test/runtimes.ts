@@ -64,13 +64,14 @@ export function another(than: Runtime): Runtime {
   return there[(there.indexOf(than) + 1) % there.length] ?? than;
 }
 
-/** Run one test on every runtime. */
-export function onEveryRuntime(
+/** Run one test on these runtimes. */
+export function on(
+  these: Runtime[],
   title: string,
   body: (t: TestContext, runtime: Runtime) => Promise<void>,
   timeout = 60_000,
 ) {
-  for (const runtime of runtimes) {
+  for (const runtime of these) {
     test(`${title}: ${runtime.name}`, { timeout }, (t) => {
       if (runtime.version !== "") return body(t, runtime);
       if (process.env["CI"]) throw new Error(`${runtime.name} is missing`);
@@ -78,4 +79,13 @@ export function onEveryRuntime(
       return Promise.resolve();
     });
   }
+}
+
+/** Run one test on every runtime. */
+export function onEveryRuntime(
+  title: string,
+  body: (t: TestContext, runtime: Runtime) => Promise<void>,
+  timeout?: number,
+) {
+  on(runtimes, title, body, timeout);
 }
