@@ -11,6 +11,7 @@
 //   2. What we hear is numbered too: each line is shown once and in its turn,
 //      and we ask for what is missing, soon if we know of it, else now and then.
 //   3. A server that does not know us, or no longer, is joined (again).
+// The words of the protocol (/join, /say, /have ...) are a table in README.md.
 
 // @ts-ignore: for tsc; Deno has the types of Node built in
 /// <reference types="node" />
@@ -29,9 +30,8 @@ const PROMPT = ">>>";
 const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
 const TEXT = 1000; // bytes of a line: its number and our name need room too
 const QUEUE = 10_000; // lines not taken yet, before a pipe has to wait
-const WINDOW = 50; // lines of these in flight
-const PACE = 20; // ms until what waited for them flies, so that all can follow
-const EARLY = 1024; // lines kept that overtook a missing one
+const PACE = 20; // ms from one taken datagram to the next, so that all can follow
+const TICK = 50; // ms between two looks at what is overdue
 const SOON = 100; // ms until we ask again for what we know is missing
 const RETRY = 400; // ms until we repeat what got no answer
 const IDLE = 8000; // ms, our longest silence when all is well
@@ -42,48 +42,28 @@ const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: inv
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-// ---- The command line ----
+// ---- State ----
 
 const [wanted = "", host = "127.0.0.1", port = "6001", extra] = process.argv
   .slice(2);
-if (wanted === "-h" || wanted === "--help") exit(0, USAGE);
 let name = wanted.normalize("NFKC");
-const named = NAME.test(name) && !wanted.startsWith("-");
-const odd = /^(-|$|[0.:]+$|\d+$)/.test(host) ? host : extra;
-if (!named) exit(2, `"${wanted}" is not 1 to 20 letters or digits, ${USAGE}`);
-if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
-const valid = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
-if (!valid) exit(2, `port "${port}" is not a whole number from 1 to 65535`);
-
-function exit(code: number, text: string): never {
-  (code === 0 ? console.log : console.error)(text);
-  process.exit(code);
-}
-
-// ---- State ----
-
-let joined = false;
+let sk: Socket | undefined; // until the end
+let address = ""; // of the server
 let cookie = ""; // proves our address to the server, which made it
 let session = ""; // tells one membership from the next
+let joined = false;
+let leaving = false; // there is no more input
+let quitting = false; // and nothing else left to do
 let have = 0; // all lines up to this number are shown
 let known = 0; // the highest number we heard of
-const early = new Map<number, string>(); // lines that overtook a missing one
 const unsaid: string[] = []; // what the server has not taken yet
 let next = 1; // the number of the first of these
-let flying = 0; // how many of these are in flight
-let acked = 0; // when the last of our lines was taken, ms
-let asked = 0; // when we sent what got no answer yet, ms, or 0
-let away = false; // we said that there is no answer
-let calm = RETRY; // ms until we speak up, if nothing is missing
+let flown = 0; // when we sent them, as many as fit, ms, or 0
+let probed = 0; // when we last asked for lines, or had news, ms
 let sent = 0; // when we last sent anything, ms
-let alarm = 0; // when we speak up by ourselves, ms
-let timer: NodeJS.Timeout | undefined; // for the alarm
-let me = ""; // the name that we go by: another one if ours was taken
-let leaving = false; // there is no more input
-let goodbyes = 0; // how often we said /quit
-let room = () => {}; // ends the wait for room in the queue
-let address = ""; // of the server
-let sk: Socket | undefined; // until the end
+let asked = 0; // when we sent what got no answer yet, ms, or 0
+let calm = RETRY; // ms until we ask for lines, if none is known to be missing
+let away = false; // we said that there is no answer
 
 // ---- The screen ----
 
@@ -127,107 +107,82 @@ function visible(text: string): string {
 // ---- What comes in ----
 
 function receive(msg: Buffer): void {
-  const [had, said, complete] = [have, next, known === have];
+  const had = have;
   const heard: string[] = [];
-  let current = true; // false for notices that came before, with this /said
+  let fresh = true; // false for notices that came before, with this /said
   let upToDate = false;
   asked = 0;
   for (const line of UTF8.decode(msg).split("\n")) {
-    const [word = "", first = "", second = ""] = line.split(" ");
-    const n = Number(first);
-    const bye = word === "/join" || line === "* goodbye";
-    if (goodbyes > 0 && bye) return end(0);
-    if (word === "/join") rejoin(first);
-    else if (word === "/welcome") welcome(n, second);
-    else if (word === "/full") full();
+    const [word = "", first = "", given = ""] = line.split(" ");
+    const n = Number(/\d{1,15}/.exec(line)?.[0] ?? 0); // in most, what counts
+    const numbered = joined && /^\d+$/.test(word);
+    if (numbered || word === "/have") known = Math.max(known, n);
+    if (quitting && (word === "/join" || line === "* goodbye")) return end();
+    if (word === "/join") join(first);
+    else if (word === "/welcome") welcome(n, given);
+    else if (word === "/full") return end("* the group is full, try later");
     else if (!joined) continue;
-    else if (/^\d{1,15}$/.test(word)) hear(Number(word), line, heard);
-    else if (word === "/said") current = taken(n);
-    else if (word === "*" && current) heard.push(line);
-    else if (word === "/have") {
-      known = Math.max(known, n);
-      upToDate = n <= have;
-    } else if (word === "/gone" && n > have) {
+    else if (word === "/said") fresh = taken(n);
+    else if (word === "*" && fresh) heard.push(line);
+    else if (word === "/have") upToDate = n <= have;
+    else if (word === "/gone" && n > have) {
       heard.push(`* you missed ${n - have} lines`);
       have = n;
-      early.clear();
+    } else if (numbered && n === have + 1) { // any other comes again, in its turn
+      have = n;
+      const text = visible(line.slice(word.length + 1));
+      heard.push(text);
+      const [, old, now] = /^\* (\S+) is now (\S+)$/.exec(text) ?? [];
+      if (now && old === name) name = now;
     }
   }
-  if (heard.length > 0) show(heard.map(visible).join("\n"));
-  if (!joined || goodbyes > 0) return;
-  if (away) tell("* the server is back");
-  away = false;
-  const settled = leaving && unsaid.length === 0 && known === have;
-  if (settled && (upToDate || Date.now() - acked > SOON)) return goodbye();
-  const progress = have > had || next > said;
-  if (progress) calm = RETRY;
-  if (progress && known > have) {
-    send(`/have ${have}`);
-    alarm = Infinity;
+  if (joined && away) {
+    away = false;
+    tell("* the server was away and is back");
   }
-  if (progress || complete || known === have) rest();
-}
-
-function full(): void {
-  tell("* the group is full, try again later");
-  end(unsaid.length);
-  process.exitCode = 1;
+  if (heard.length > 0) show(heard.join("\n"));
+  if (have > had) [calm, probed] = [RETRY, Date.now()];
+  if (have > had && known > have) probe();
+  if (upToDate && known <= have && leaving && unsaid.length === 0) {
+    quitting = true;
+    probe();
+  }
 }
 
 /** The server does not know us: we are new, or it is. */
-function rejoin(proof: string): void {
-  const same = proof === cookie; // then perhaps this came late, or twice
+function join(proof: string): void {
   joined = false;
+  if (proof === cookie) return; // perhaps this came late, or twice: no hurry
   cookie = proof;
-  if (same) return rest();
-  alarm = 0;
-  speak();
+  probe();
 }
 
 function welcome(n: number, given: string): void {
-  if (joined) return;
-  joined = true;
+  if (joined) return; // it came twice
   const former = session;
   session = `${cookie} ${n}`;
+  const restarted = former !== "" && !former.startsWith(cookie);
+  away ||= restarted;
   if (session !== former) {
-    const restarted = former !== "" && !former.startsWith(cookie);
-    if (restarted && !away) tell("* the server was away and is back");
-    if (restarted) have = 0; // it numbers anew, and all of it is news to us
     if (former === "") have = n;
-    [known, next, flying] = [Math.max(n, have), 1, 0];
-    early.clear();
+    if (restarted) have = 0; // the server numbers anew, and so do we
+    [known, next] = [Math.max(n, have), 1];
     if (given !== name) tell(`* ${name} is taken: you are ${given}, see /help`);
-    me = given;
+    name = given;
   }
-  calm = RETRY;
-  rest();
+  [joined, flown, calm] = [true, 0, RETRY];
   flush();
-}
-
-/** Line n has come; heard are those up to which none is missing. */
-function hear(n: number, line: string, heard: string[]): void {
-  known = Math.max(known, n);
-  const text = line.slice(line.indexOf(" ") + 1);
-  if (n > have && n <= have + EARLY) early.set(n, text);
-  for (let text; (text = early.get(have + 1)) !== undefined;) {
-    early.delete(++have);
-    heard.push(text);
-    const [, old, fresh] = /^\* (\S+) is now (\S+)$/.exec(text) ?? [];
-    if (fresh && old === me) name = me = fresh;
-  }
 }
 
 /** Our lines up to k are taken; false if we knew that. */
 function taken(k: number): boolean {
   const count = Math.min(k - next + 1, unsaid.length);
-  if (!(count > 0)) return false;
+  if (count <= 0) return false;
   unsaid.splice(0, count);
   next += count;
-  acked = Date.now();
-  alarm = Infinity;
-  flying = Math.max(0, flying - count);
-  room();
-  if (unsaid.length > flying) setTimeout(flush, PACE);
+  [flown, calm] = [0, RETRY];
+  setTimeout(flush, PACE);
+  if (unsaid.length < QUEUE && !leaving) keyboard.resume();
   return true;
 }
 
@@ -239,90 +194,71 @@ function send(datagram: string): void {
   sk?.send(datagram, Number(port), address);
 }
 
-async function say(line: string): Promise<void> {
+function say(line: string): void {
   const text = visible(line);
   const size = Buffer.byteLength(text);
-  if (size > TEXT) {
-    return tell(`* not said: ${size} bytes, ${TEXT} is the most`);
-  }
+  if (size > TEXT) return tell(`* not said: ${size} bytes, over ${TEXT}`);
   unsaid.push(text);
-  // With all that comes in by then; behind a full window it has to wait.
-  if (unsaid.length <= WINDOW) setImmediate(flush);
-  while (unsaid.length >= QUEUE) {
-    await new Promise<void>((resolve) => room = resolve);
-  }
+  if (unsaid.length === 1) setImmediate(flush); // with all that comes by then
+  if (unsaid.length >= QUEUE) keyboard.pause();
 }
 
-/** Send the lines that may fly and do not yet, in full datagrams. */
+/** Say the first lines, as many as fit, unless some are in flight already. */
 function flush(): void {
-  if (!joined) return;
-  const first = flying === 0;
+  if (!joined || flown > 0 || unsaid.length === 0) return;
   let datagram = "";
-  for (; flying < Math.min(unsaid.length, WINDOW); flying++) {
-    const line = `/say ${next + flying} ${unsaid[flying]}\n`;
-    if (Buffer.byteLength(datagram + line) > DATAGRAM) {
-      send(datagram);
-      datagram = "";
-    }
+  for (const [i, text] of unsaid.entries()) {
+    const line = `/say ${next + i} ${text}\n`;
+    if (Buffer.byteLength(datagram + line) > DATAGRAM) break;
     datagram += line;
   }
-  if (datagram === "") return;
-  if (first) alarm = Infinity;
   send(datagram);
-  rest();
+  flown = sent;
 }
 
-/** Wait until something comes, or until the alarm; then speak up. */
-function rest(): void {
+/** Ask to be let in, or for the lines that follow ours, or to be let go. */
+function probe(): void {
+  calm = Math.min(calm * 2, IDLE);
+  if (quitting) send("/quit");
+  else send(joined ? `/have ${have}` : `/join ${cookie} ${name}`);
+  probed = sent;
+}
+
+/** What is overdue? This alone makes up for all datagrams that get lost. */
+function tick(): void {
   const now = Date.now();
-  const soon = known > have || (leaving && unsaid.length === 0);
-  const waiting = soon || !joined || asked > 0 || unsaid.length > 0;
-  const ms = soon ? SOON : waiting ? RETRY : calm;
-  // News puts it off, but not for ever, and not while something is missing.
-  alarm = Math.min(now + ms, waiting ? alarm : sent + IDLE);
-  clearTimeout(timer);
-  // What has come in by then is read before an immediate: perhaps the answer.
-  timer = setTimeout(() => setImmediate(speak), Math.max(0, alarm - now));
-}
-
-/** Say what there is to say: to join, to repeat, or just which lines we have. */
-function speak(): void {
-  if (!sk || goodbyes > 0) return;
-  if (Date.now() < alarm) return rest();
-  alarm = Infinity;
-  const silence = asked ? Date.now() - asked : 0;
+  const silence = asked > 0 ? now - asked : 0;
+  const done = leaving && unsaid.length === 0;
+  if (!sk) return;
   if (silence > AWAY && !away) {
+    away = true;
     tell(`* the server is away, no answer from ${host}:${port}`);
   }
-  away ||= silence > AWAY;
-  if (leaving && silence > GIVE_UP) return end(unsaid.length);
-  if (leaving && !joined && unsaid.length === 0) return goodbye();
-  flying = 0;
-  if (!joined) send(`/join ${cookie} ${name}`);
-  else if (known > have || unsaid.length === 0) send(`/have ${have}`);
-  flush();
-  calm = Math.min(calm * 2, IDLE);
-  rest();
-}
-
-/** Say /quit until the server heard it, or five times. */
-function goodbye(): void {
-  if (goodbyes === 5 || cookie === "") return end(0);
-  goodbyes++;
-  send("/quit");
-  clearTimeout(timer);
-  timer = setTimeout(goodbye, RETRY);
+  if (leaving && silence > GIVE_UP || done && cookie === "") return end();
+  quitting ||= done && !joined;
+  if (flown > 0 && now - flown > RETRY) {
+    flown = 0;
+    flush();
+  }
+  const soon = joined && !quitting && (known > have || done);
+  const wait = soon ? SOON : asked > 0 || !joined ? RETRY : calm;
+  if (now - probed > wait || now - sent > IDLE) probe();
 }
 
 // ---- Start and end ----
 
-function end(undelivered: number): void {
-  if (undelivered > 0) console.error(`${undelivered} lines were not delivered`);
-  clearTimeout(timer);
+// What has come in by then is read before an immediate: perhaps the answer.
+const clock = setInterval(() => setImmediate(tick), TICK);
+
+function end(problem = ""): void {
+  clearInterval(clock);
   sk?.close();
   sk = undefined;
   keyboard.close();
-  process.exitCode = undelivered > 0 ? 1 : 0; // no exit(): a pipe may be slow
+  const { length } = unsaid;
+  if (problem) console.error(problem);
+  if (length > 0) console.error(`${length} lines were not delivered`);
+  process.exitCode = problem || length > 0 ? 1 : 0; // no exit(): slow pipes
 }
 
 function interrupt(): void {
@@ -334,47 +270,56 @@ function interrupt(): void {
   setTimeout(() => process.exit(130), 20); // ms, for it to be on its way
 }
 
-async function main() {
-  const found = await lookup(host);
-  address = found.address;
-  const ip = found.family === 6 ? "ipv6" : "ipv4";
-  const server = new BlockList(); // compares addresses, however spelled
-  server.addAddress(address, ip);
-  sk = createSocket(found.family === 6 ? "udp6" : "udp4");
-  sk.on("error", () => {}); // as good as lost: there will be no answer
-  sk.on("message", (msg, from) => {
-    const ours = from.port === Number(port) && server.check(from.address, ip);
-    if (ours && sk) receive(msg);
-  });
-  speak();
-  if (prompting) keyboard.prompt();
-  for await (const line of keyboard) {
-    if (/^\/quit(\s|$)/.test(line)) break;
-    if (/^\/help(\s|$)/.test(line)) tell(HELP);
-    else await say(line);
+function typed(line: string): void {
+  if (prompting) { // it comes back from the server: take it off the screen
+    keyboard.setPrompt(PROMPT + line);
+    hide(keyboard.getCursorPos().rows + 1);
+    keyboard.setPrompt(PROMPT);
+    keyboard.prompt();
   }
-  leaving = true;
-  acked = Date.now();
-  alarm = Infinity;
-  if (asked) asked = acked;
-  rest();
+  if (leaving) return;
+  leaving = /^\/quit(\s|$)/.test(line);
+  if (leaving) setImmediate(() => keyboard.close()); // not amid its input
+  else if (/^\/help(\s|$)/.test(line)) tell(HELP);
+  else say(line);
 }
 
-keyboard.on("line", (line) => {
-  if (!prompting) return;
-  // It comes back from the server: take what was typed off the screen.
-  keyboard.setPrompt(PROMPT + line);
-  hide(keyboard.getCursorPos().rows + 1);
-  keyboard.setPrompt(PROMPT);
-  keyboard.prompt();
-});
-keyboard.on("close", () => {
+function closed(): void {
   if (prompting) hide();
   prompting = false;
-});
-keyboard.on("SIGINT", interrupt);
-process.on("SIGINT", interrupt);
-stdout.on("error", () => process.exit()); // whoever read it has left
+  leaving = true;
+  if (asked > 0) asked = Date.now(); // give up 10 s from now
+}
+
+function exit(code: number, text: string): never {
+  (code === 0 ? console.log : console.error)(text);
+  process.exit(code);
+}
+
+async function main() {
+  if (wanted === "-h" || wanted === "--help") exit(0, USAGE);
+  const named = NAME.test(name) && !wanted.startsWith("-");
+  if (!named) exit(2, `"${wanted}" is not 1 to 20 letters or digits, ${USAGE}`);
+  const odd = /^(-|$|[0.:]+$|\d+$)/.test(host) ? host : extra;
+  if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
+  const valid = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
+  if (!valid) exit(2, `port "${port}" is not a whole number from 1 to 65535`);
+  keyboard.on("line", typed).on("close", closed).on("SIGINT", interrupt);
+  process.on("SIGINT", interrupt);
+  stdout.on("error", () => process.exit()); // whoever read it has left
+  if (prompting) keyboard.prompt();
+  const found = await lookup(host);
+  const ip = found.family === 6 ? "ipv6" : "ipv4";
+  const server = new BlockList(); // compares addresses, however spelled
+  server.addAddress(address = found.address, ip);
+  sk = createSocket(ip === "ipv6" ? "udp6" : "udp4", (msg, from) => {
+    const ours = from.port === Number(port) && server.check(from.address, ip);
+    if (sk && ours) receive(msg);
+  });
+  sk.on("error", () => {}); // as good as lost: there will be no answer
+  probe();
+}
+
 main().catch((error) =>
   exit(1, `cannot reach ${host}:${port}, check the host: ${error.message}`)
 );

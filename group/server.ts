@@ -21,6 +21,8 @@ import { Buffer } from "node:buffer";
 import { createHmac, randomBytes } from "node:crypto";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import process from "node:process";
 
 // ---- Constants ----
@@ -28,133 +30,118 @@ import process from "node:process";
 const USAGE = "usage: server.ts [host] [port], by default 127.0.0.1 6001";
 const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
 const LINE = DATAGRAM - 18; // bytes of a line between its number and newline
-const LINES = 150; // lines of a datagram: a /say is at least 8 bytes long
 const KEPT = 1024; // lines that can still be asked for
 const MEMBERS = 1000; // at the most
 const SILENCE = 120_000; // ms until a mute member is dropped (RFC 4787, 4.3)
+const BUSY = 10; // ms in which the lines of a busy group wait for each other
 const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
 // What could move the cursor or turn text around on a reader's screen.
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-// The same for all names that differ only in case or in Unicode spelling.
-const fold = (name: string) =>
-  name.toLowerCase().toUpperCase().normalize("NFKC");
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 // ---- State: nothing in it grows without bound ----
 
 interface Member {
   id: string; // address:port
-  address: string;
-  port: number;
+  to: [port: number, address: string];
   name: string;
   since: number; // the last line before it joined
-  said: number; // how many of its numbered lines we took
   heard: number; // when we last heard of it, ms
-  owed: Set<string>; // what it alone gets at the end of this turn
+  said: number; // how many of its numbered lines we took
+  answer: string; // to the last of these, if it was a command
 }
 const members = new Map<string, Member>(); // by id
 const names = new Map<string, Member>(); // by folded name
 const kept: string[] = []; // line N is kept[N % KEPT]
 let last = 0; // number of the newest line
-let news: string[] = []; // the lines of this turn
-const owing = new Set<Member>(); // members that are owed something
-let screen = ""; // what the console shows at the end of this turn
-let turn: NodeJS.Immediate | undefined; // that end, if there is work for it
+let news: string[] = []; // numbered lines that go out at the end of this turn
+let screen = ""; // what the console shows then
+let sent = 0; // when the last news went out, ms
+let dropped = 0; // datagrams that the kernel had no room for
 const key = randomBytes(32); // of this run: older cookies are worthless
+const { stdout } = process;
 let sk: Socket;
 
 // ---- A datagram comes in ----
 
-function receive(msg: Buffer, from: RemoteInfo): void {
-  if (from.port === 0) return; // cannot be answered
-  const id = `${from.address}:${from.port}`;
+function receive(msg: Buffer, { address, port, size }: RemoteInfo): void {
   const text = UTF8.decode(msg);
   (msg.buffer as ArrayBuffer).transfer?.(0); // Deno: 64 KiB, free it now
+  const id = `${address}:${port}`;
+  const member = members.get(id);
+  if (!member) return admit(id, [port, address], text);
+  member.heard = Date.now();
+  const answers = new Set<string>();
   const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
-  for (const line of lines) {
-    const member = members.get(id);
-    if (!member) return admit(id, from, text);
-    member.heard = Date.now();
-    const much = from.size > DATAGRAM || lines.length > LINES;
-    if (much) return owe(member, "* not taken, that was too much at once");
-    obey(member, line);
-  }
+  if (size > DATAGRAM) answers.add("* not taken, over 1200 bytes at once");
+  else for (const line of lines) answers.add(obey(member, line));
+  answers.delete("");
+  const acks = /^\/say /m.test(text) ? [`/said ${member.said}`] : [];
+  for (const one of pack([...acks, ...answers])) sk.send(one, ...member.to);
 }
 
 /** Let a stranger in that shows its cookie; any other gets one datagram. */
-function admit(id: string, from: RemoteInfo, text: string): void {
+function admit(id: string, to: Member["to"], text: string): void {
   const mac = createHmac("sha256", key).update(id).digest("hex").slice(0, 16);
   const [word, cookie, name = ""] = text.split(/\s/);
   const proven = word === "/join" && cookie === mac;
   // So answers another such server: we would answer each other for ever.
-  if (!proven && /^\/join [0-9a-f]{16}\n$/.test(text)) return;
-  if (!proven || members.size === MEMBERS) {
-    return sk.send(
-      proven ? "/full\n" : `/join ${mac}\n`,
-      from.port,
-      from.address,
-    );
-  }
-  const { address, port } = from;
-  const fresh = {
-    since: last,
-    said: 0,
-    heard: Date.now(),
-    owed: new Set<string>(),
-  };
-  const member: Member = { id, address, port, name: id, ...fresh };
+  const server = !proven && /^\/join [0-9a-f]{16}\n$/.test(text);
+  if (server || to[0] === 0) return; // port 0 cannot be answered
+  if (!proven) return sk.send(`/join ${mac}\n`, ...to);
+  if (members.size === MEMBERS) return sk.send("/full\n", ...to);
+  const fresh = { since: last, heard: Date.now(), said: 0, answer: "" };
+  const member: Member = { id, to, name: id, ...fresh };
   members.set(id, member);
   rename(member, name);
-  owe(member, `/welcome ${last} ${member.name}`);
-  publish(`* ${member.name} joined (${members.size} here)`);
+  sk.send(`/welcome ${last} ${member.name}\n`, ...to);
+  say(`* ${member.name} joined (${members.size} here)`);
 }
 
-function obey(member: Member, line: string): void {
+/** Do what a line asks for; returns what its member alone gets to know. */
+function obey(member: Member, line: string): string {
+  if (!members.has(member.id)) return ""; // it has just said /quit
   const [, have] = /^\/have (\d{1,15})$/.exec(line) ?? [];
-  if (have) return repeat(member, Number(have));
-  const [, k, text] = /^\/say (\d{1,15}) (.*)$/s.exec(line) ?? [];
-  if (text === undefined) return speak(member, line);
-  const next = Number(k) === member.said + 1;
-  // A command that comes again shows that our answer to it was lost.
-  const renames = text.startsWith("/name") && Number(k) < member.said;
-  const again = Number(k) <= member.said && text.startsWith("/") && !renames;
-  if (next) member.said++;
-  if (next || again) speak(member, text.replace(/^\/(quit|join)/, "/no-$1"));
-  owe(member); // at least /said
+  if (have) return repeat(Number(have));
+  // Again, for the first was lost.
+  if (/^\/join\b/.test(line)) return `/welcome ${member.since} ${member.name}`;
+  const [, k, text = ""] = /^\/say (\d{1,15}) (.*)$/s.exec(line) ?? [];
+  if (!k) return speak(member, line);
+  if (Number(k) === member.said + 1) {
+    member.said++;
+    member.answer = speak(member, text);
+  }
+  return Number(k) === member.said ? member.answer : "";
 }
 
 /** Say text, or do what it commands. */
-function speak(member: Member, raw: string): void {
+function speak(member: Member, raw: string): string {
   const visible = (c: string) => `\\u{${c.charCodeAt(0).toString(16)}}`;
   const text = raw.replace(UNSAFE, visible);
-  const line = `${member.name}: ${text}`;
-  if (text.startsWith("/")) command(member, text);
-  else if (Buffer.byteLength(line) > LINE) owe(member, "* too long, not said");
-  else {
-    screen += `来自[${member.id}]的消息: ${text}\n`;
-    say(line);
-  }
-}
-
-function command(member: Member, text: string): void {
+  const { id, name, to } = member;
   const [word, wanted = ""] = text.split(" ");
-  const { name, since, port, address } = member;
-  if (word === "/name" && rename(member, wanted)) {
-    if (member.name !== name) publish(`* ${name} is now ${member.name}`);
+  if (!text.startsWith("/")) {
+    const line = `${name}: ${text}`;
+    if (Buffer.byteLength(line) > LINE) return "* too long, not said";
+    say(line, `来自[${id}]的消息: ${text}`);
   } else if (word === "/name") {
-    owe(member, "* taken, or not 1 to 20 letters, digits, _ . -");
+    const free = rename(member, wanted);
+    if (!free) return "* taken, or not 1 to 20 letters, digits, _ . -";
+    if (member.name !== name) say(`* ${name} is now ${member.name}`);
   } else if (word === "/who") {
     const all = [...members.values()].map(({ name }) => name).join(", ");
     const list = all.length > 280 ? `${all.slice(0, 280)} ...` : all;
-    owe(member, `* ${members.size} here: ${list}`);
+    return `* ${members.size} here: ${list}`;
   } else if (word === "/quit") {
     leave(member, "left");
-    sk.send("* goodbye\n", port, address);
-  } else if (word === "/join") {
-    owe(member, `/welcome ${since} ${name}`); // the first was lost
-  } else {
-    owe(member, "* no such command, there are /name NEW, /who and /quit");
-  }
+    sk.send("* goodbye\n", ...to);
+  } else return "* no such command, there are /name NEW, /who and /quit";
+  return "";
+}
+
+/** The same for all names that differ only in case or in Unicode spelling. */
+function fold(name: string): string {
+  return name.toLowerCase().toUpperCase().normalize("NFKC");
 }
 
 /** Give a member a name, unless it is none or somebody else has it. */
@@ -171,63 +158,48 @@ function rename(member: Member, wanted: string): boolean {
 function leave(member: Member, how: string): void {
   members.delete(member.id);
   names.delete(fold(member.name));
-  publish(`* ${member.name} ${how} (${members.size} here)`);
+  say(`* ${member.name} ${how} (${members.size} here)`);
 }
 
-/** A member has the lines up to n: it gets a datagram's worth of the next. */
-function repeat(member: Member, n: number): void {
-  const first = Math.max(n, last - KEPT) + 1;
+/** The lines after n, a datagram's worth, or that there are none. */
+function repeat(n: number): string {
   const newest = last - news.length; // this turn's lines go out anyway
-  if (first > n + 1) owe(member, `/gone ${first - 1}`);
-  if (first > newest) owe(member, `/have ${last}`);
-  for (let i = first, room = DATAGRAM; i <= newest; i++) {
-    const line = `${i} ${kept[i % KEPT]}`;
-    room -= Buffer.byteLength(line) + 1;
-    if (room < 0 && i > first) return;
-    owe(member, line);
+  if (n >= newest) return `/have ${last}`;
+  const first = Math.max(n, last - KEPT) + 1;
+  const lines = first > n + 1 ? [`/gone ${first - 1}`] : [];
+  for (let i = first; i <= newest && i < first + 100; i++) {
+    lines.push(`${i} ${kept[i % KEPT]}`);
   }
+  return String(pack(lines)[0]).slice(0, -1);
 }
 
 // ---- What goes out, at the end of a turn of the event loop ----
 // What came in together goes out together, in as few datagrams as hold it: the
-// cost is in the system call for each, so a busy group is cheaper by the line.
+// cost is in the system call for each. A line in a quiet group goes out at once.
 
-function say(line: string): void {
+function say(line: string, shown = line): void {
   last++;
   kept[last % KEPT] = line;
-  news.push(`${last} ${line}`);
-  turn ??= setImmediate(endTurn);
-}
-
-function publish(notice: string): void {
-  screen += notice + "\n";
-  say(notice);
-}
-
-function owe(member: Member, line?: string): void {
-  if (line) member.owed.add(line);
-  owing.add(member);
-  turn ??= setImmediate(endTurn);
+  screen += shown + "\n";
+  if (news.push(`${last} ${line}`) > 1) return;
+  if (Date.now() - sent < BUSY) setTimeout(endTurn, BUSY);
+  else setImmediate(endTurn);
 }
 
 function endTurn(): void {
-  const shared = pack(news);
-  for (const member of news.length > 0 ? members.values() : owing) {
-    const { owed, said, port, address } = member;
-    const acks = said > 0 ? [`/said ${said}`] : [];
-    const own = owing.has(member) && pack([...acks, ...owed, ...news]);
-    for (const one of own || shared) sk.send(one, port, address);
-    owed.clear();
+  const datagrams = pack(news);
+  for (const { to } of members.values()) {
+    for (const datagram of datagrams) sk.send(datagram, ...to);
   }
-  if (screen) process.stdout.write(screen);
-  owing.clear();
-  [news, screen, turn] = [[], "", undefined];
+  if (stdout.writableNeedDrain) screen = "* lines are missing here\n";
+  else if (stdout.write(screen)) screen = "";
+  [news, sent] = [[], Date.now()];
 }
 
 /** Join lines, each with its newline, into as few datagrams as hold them. */
 function pack(lines: string[]): Buffer[] {
   const datagrams: string[] = [];
-  let room = 0;
+  let room = 0; // bytes
   for (const line of lines) {
     const size = Buffer.byteLength(line) + 1;
     if (size > room) {
@@ -242,6 +214,8 @@ function pack(lines: string[]): Buffer[] {
 
 // ---- Start and end ----
 
+const [host = "127.0.0.1", port = "6001", extra] = process.argv.slice(2);
+
 function exit(code: number, text: string): never {
   (code === 0 ? console.log : console.error)(text);
   process.exit(code);
@@ -249,37 +223,47 @@ function exit(code: number, text: string): never {
 
 function close(): void {
   const text = "* the server is closing\n";
-  for (const { port, address } of members.values()) {
-    sk.send(text, port, address);
-  }
-  if (process.stdout.isTTY) console.log(); // the shell's prompt on a new line
+  for (const { to } of members.values()) sk.send(text, ...to);
+  if (stdout.isTTY) console.log(); // the shell's prompt on a new line
   setTimeout(() => process.exit(130), 100); // ms, for all to be on their way
 }
 
-function sweep(): void {
+/** Every now and then: drop who is silent, tell what the kernel dropped. */
+async function sweep() {
   for (const member of members.values()) {
     if (Date.now() - member.heard > SILENCE) leave(member, "timed out");
   }
+  if (process.versions["deno"]) return; // it would have to ask for permission
+  const { port, family } = sk.address();
+  const file = family === "IPv6" ? "/proc/net/udp6" : "/proc/net/udp"; // Linux
+  const table = await readFile(file, "utf8").catch(() => "");
+  const rows = table.split("\n").map((row) => row.trim().split(/\s+/));
+  const hex = port.toString(16).toUpperCase().padStart(4, "0");
+  const row = rows.find(([, local]) => local?.endsWith(`:${hex}`));
+  const count = Number(row?.at(-1) ?? 0); // of those that found our buffer full
+  if (count > dropped) {
+    console.error(`${count - dropped} datagrams lost: they came too fast`);
+  }
+  dropped = count;
 }
 
 async function main() {
-  const [host = "127.0.0.1", port = "6001", extra] = process.argv.slice(2);
   if (host === "-h" || host === "--help") exit(0, USAGE);
   const odd = /^(-|$|\d+$)/.test(host) ? host : extra;
   if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
   const valid = /^(0|[1-9]\d{0,4})$/.test(port) && Number(port) <= 65535;
   if (!valid) exit(2, `port "${port}" is not a whole number from 0 to 65535`);
-  const refuse = ({ message }: Error) =>
-    exit(1, `cannot use ${host}:${port}, choose another: ${message}`);
-  const { address, family } = await lookup(host).catch(refuse);
+  const { address, family } = await lookup(host);
   sk = createSocket(family === 6 ? "udp6" : "udp4", receive);
-  sk.once("error", refuse).bind(Number(port), address, () => {
-    sk.off("error", refuse).on("error", () => {}); // lost, like any datagram
-    if (port === "0") console.error(`listening on port ${sk.address().port}`);
-  });
+  sk.bind(Number(port), address);
+  await once(sk, "listening");
+  sk.on("error", () => {}); // an answer that cannot be sent is as good as lost
+  if (port === "0") console.error(`listening on port ${sk.address().port}`);
   process.on("SIGINT", close);
-  process.stdout.on("error", () => process.exit()); // whoever read it has left
+  stdout.on("error", () => process.exit()); // whoever read it has left
   setInterval(sweep, 5000);
 }
 
-main();
+main().catch(({ message }) =>
+  exit(1, `cannot use ${host}:${port}, choose another: ${message}`)
+);
