@@ -24,6 +24,7 @@ import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
+import { setTimeout as pause } from "node:timers/promises";
 
 // ---- Constants ----
 
@@ -33,7 +34,7 @@ const LINE = DATAGRAM - 18; // bytes of a line between its number and newline
 const KEPT = 1024; // lines that can still be asked for
 const MEMBERS = 1000; // at the most
 const SILENCE = 120_000; // ms until a mute member is dropped (RFC 4787, 4.3)
-const BUSY = 10; // ms in which the lines of a busy group wait for each other
+const REST = 10; // ms in which the lines of a busy group wait for each other
 const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
 // What could move the cursor or turn text around on a reader's screen.
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
@@ -54,9 +55,10 @@ const members = new Map<string, Member>(); // by id
 const names = new Map<string, Member>(); // by folded name
 const kept: string[] = []; // line N is kept[N % KEPT]
 let last = 0; // number of the newest line
-let news: string[] = []; // numbered lines that go out at the end of this turn
+let news: string[] = []; // numbered lines that go out next
 let screen = ""; // what the console shows then
-let sent = 0; // when the last news went out, ms
+let busy = false; // somebody is being told of them, or has just been
+let told = 0; // the newest line that everybody was sent
 let dropped = 0; // datagrams that the kernel had no room for
 const key = randomBytes(32); // of this run: older cookies are worthless
 const { stdout } = process;
@@ -163,37 +165,45 @@ function leave(member: Member, how: string): void {
 
 /** The lines after n, a datagram's worth, or that there are none. */
 function repeat(n: number): string {
-  const newest = last - news.length; // this turn's lines go out anyway
-  if (n >= newest) return `/have ${last}`;
+  if (n >= told) return `/have ${last}`; // the others are on their way
   const first = Math.max(n, last - KEPT) + 1;
   const lines = first > n + 1 ? [`/gone ${first - 1}`] : [];
-  for (let i = first; i <= newest && i < first + 100; i++) {
+  for (let i = first; i <= told && i < first + 100; i++) {
     lines.push(`${i} ${kept[i % KEPT]}`);
   }
   return String(pack(lines)[0]).slice(0, -1);
 }
 
-// ---- What goes out, at the end of a turn of the event loop ----
+// ---- What goes out ----
 // What came in together goes out together, in as few datagrams as hold it: the
 // cost is in the system call for each. A line in a quiet group goes out at once.
 
 function say(line: string, shown = line): void {
   last++;
   kept[last % KEPT] = line;
+  news.push(`${last} ${line}`);
   screen += shown + "\n";
-  if (news.push(`${last} ${line}`) > 1) return;
-  if (Date.now() - sent < BUSY) setTimeout(endTurn, BUSY);
-  else setImmediate(endTurn);
+  if (!busy) setImmediate(spread);
+  busy = true;
 }
 
-function endTurn(): void {
-  const datagrams = pack(news);
-  for (const { to } of members.values()) {
-    for (const datagram of datagrams) sk.send(datagram, ...to);
+/** Send all that is new to everyone; what is said meanwhile, after a rest. */
+async function spread(): Promise<void> {
+  while (news.length > 0) {
+    const datagrams = pack(news);
+    const newest = last;
+    if (stdout.writableNeedDrain) screen = "* lines are missing here\n";
+    else if (stdout.write(screen)) screen = "";
+    news = [];
+    for (const { to } of members.values()) {
+      for (const datagram of datagrams) {
+        await new Promise((resolve) => sk.send(datagram, ...to, resolve));
+      }
+    }
+    told = newest;
+    await pause(REST);
   }
-  if (stdout.writableNeedDrain) screen = "* lines are missing here\n";
-  else if (stdout.write(screen)) screen = "";
-  [news, sent] = [[], Date.now()];
+  busy = false;
 }
 
 /** Join lines, each with its newline, into as few datagrams as hold them. */
