@@ -74,3 +74,16 @@ export function socketOf(port: number): { waiting: number; lost: number } {
   }
   throw new Error(`nothing has port ${port}`);
 }
+
+/** Wait until a program has bound this port. */
+export async function bound(port: number) {
+  const deadline = Date.now() + 30_000; // ms
+  while (true) {
+    try {
+      return void socketOf(port);
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await pause(10);
+    }
+  }
+}
