@@ -65,7 +65,8 @@ export function socketOf(port: number): { waiting: number; lost: number } {
   // The kernel writes its list in pieces, and where other sockets come and go
   // between two of them, it may leave one out: look again before giving up.
   for (let looks = 0; looks < 20; looks++) {
-    for (const line of read("/proc/net/udp").split("\n")) {
+    const sockets = read("/proc/net/udp") + read("/proc/net/udp6");
+    for (const line of sockets.split("\n")) {
       const fields = line.trim().split(/\s+/);
       if (!`${fields[1]} `.endsWith(local)) continue;
       const waiting = parseInt(fields[4]?.split(":")[1] ?? "", 16);

@@ -19,6 +19,7 @@ const SHELL = `trap : INT; settings=$(stty -g); "$@"; code=$?
 [ "$(stty -g)" = "$settings" ] && echo "exit $code, settings as before"`;
 
 export class Terminal {
+  readonly pid: number; // of the process group
   readonly #type: (keys: string) => void;
   readonly #xterm: xterm.Terminal;
   #look = () => {};
@@ -30,7 +31,8 @@ export class Terminal {
       cwd: PROJECT,
       env: ENVIRONMENT,
     });
-    endWith(t, pty.pid);
+    this.pid = pty.pid;
+    endWith(t, this.pid);
     this.#type = (keys) => pty.write(keys);
     this.#xterm.onData((answer) => pty.write(answer));
     pty.onData((data) => this.#xterm.write(data, () => this.#look()));
