@@ -76,12 +76,23 @@ export function socketOf(port: number): { waiting: number; lost: number } {
   throw new Error(`nothing has port ${port}`);
 }
 
+/** A port that is free, and below those that the kernel gives away (32768). */
+export function freePort(): string {
+  const port = 10_000 + Math.floor(Math.random() * 20_000);
+  try {
+    socketOf(port);
+  } catch {
+    return String(port);
+  }
+  return freePort();
+}
+
 /** Wait until a program has bound this port. */
-export async function bound(port: number) {
+export async function bound(port: string) {
   const deadline = Date.now() + 30_000; // ms
   while (true) {
     try {
-      return void socketOf(port);
+      return void socketOf(Number(port));
     } catch (error) {
       if (Date.now() > deadline) throw error;
       await pause(10);

@@ -130,7 +130,7 @@ const [file = join(PROJECT, "test", "picture.svg"), port] = process.argv
 const address = port ? ["127.0.0.1", port] : [];
 
 const server = record("server.ts");
-await bound(Number(port ?? 6000));
+await bound(port ?? "6000");
 const client = record("client.ts");
 await client.terminal.shows(">>>");
 await type(client, "hello server");

@@ -8,8 +8,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
-import { silentPort } from "./group.ts";
-import { bound, idle, NOT_LINUX } from "./kernel.ts";
+import { bound, freePort, idle, NOT_LINUX } from "./kernel.ts";
 import { Program } from "./processes.ts";
 import {
   codeSpans,
@@ -20,13 +19,6 @@ import {
 } from "./readme.ts";
 import { on, type Runtime, runtimes } from "./runtimes.ts";
 import { CTRL_C, Terminal } from "./terminal.ts";
-
-/** A port on which nothing listens; hardly anybody else will take it so soon. */
-async function freePort(t: TestContext): Promise<string> {
-  const { port, free } = await silentPort(t);
-  free();
-  return String(port);
-}
 
 /** A program in a terminal ends by Ctrl+C. */
 async function interrupt(terminal: Terminal, code = 130) {
@@ -39,7 +31,7 @@ async function interrupt(terminal: Terminal, code = 130) {
 /** A server of ours in a terminal, once it listens there. */
 async function serve(t: TestContext, command: string[], port: string) {
   const terminal = new Terminal(t, command);
-  await bound(Number(port));
+  await bound(port);
   return terminal;
 }
 
@@ -61,14 +53,14 @@ const WAYS: [RegExp, Way][] = [
   [
     RegExp(`^((?:group/)?server\\.ts)${HOST}$`),
     async (t, { command }, [script = "", host = "127.0.0.1"]) => {
-      const port = await freePort(t);
+      const port = freePort();
       await interrupt(await serve(t, [...command, script, host, port], port));
     },
   ],
   [
     RegExp(`^(client\\.ts)${HOST}$`),
     async (t, { command }, [script = "", host = "127.0.0.1"]) => {
-      const port = await freePort(t);
+      const port = freePort();
       const client = new Terminal(t, [...command, script, host, port]);
       await client.shows(">>>");
       await interrupt(client);
@@ -77,7 +69,7 @@ const WAYS: [RegExp, Way][] = [
   [
     RegExp(`^(group/client\\.ts) (\\S+)${HOST}$`),
     async (t, { command }, [script = "", name = "", host = "127.0.0.1"]) => {
-      const port = await freePort(t);
+      const port = freePort();
       const hub = [...runtimes[0]!.command, "group/server.ts", host, port];
       await serve(t, hub, port);
       const client = new Terminal(t, [...command, script, name, host, port]);
@@ -88,8 +80,8 @@ const WAYS: [RegExp, Way][] = [
   [
     /^(test\/lossy-network\.ts) \d+ 127\.0\.0\.1:\d+((?: --\w+ [\d,]+)*)$/,
     async (t, { command }, [script = "", options = ""]) => {
-      const port = await freePort(t);
-      const to = `127.0.0.1:${await freePort(t)}`;
+      const port = freePort();
+      const to = `127.0.0.1:${freePort()}`;
       const args = options.split(" ").slice(1);
       const network = [...command, script, port, to, ...args];
       await interrupt(await serve(t, network, port), 0);
@@ -101,7 +93,7 @@ const WAYS: [RegExp, Way][] = [
       const folder = mkdtempSync(join(tmpdir(), "picture-"));
       t.after(() => rmSync(folder, { recursive: true }));
       const file = join(folder, "picture.svg");
-      const args = [script, file, await freePort(t)];
+      const args = [script, file, freePort()];
       const program = new Program(t, [...command, ...args]);
       assert.equal(await program.exits(), 0, program.stderr);
       assert.match(readFileSync(file, "utf8"), /^<svg/);
@@ -218,9 +210,9 @@ function disturbance(first: string): string[] {
 
 /** A server, a bad network before it, and two clients. */
 async function startPair(t: TestContext, kind: string) {
-  const [behind, port] = [await freePort(t), await freePort(t)];
+  const [behind, port] = [freePort(), freePort()];
   const server = run(t, "server.ts", "127.0.0.1", behind);
-  await bound(Number(behind));
+  await bound(behind);
   const args = [port, `127.0.0.1:${behind}`, ...disturbance(kind)];
   const network = run(t, "test/lossy-network.ts", ...args);
   await shows(network, "listening on port ");
@@ -305,9 +297,9 @@ const SCENES: Record<string, (t: TestContext) => Promise<Terminal[]>> = {
 };
 
 async function startHub(t: TestContext): Promise<string> {
-  const port = await freePort(t);
+  const port = freePort();
   run(t, "group/server.ts", "127.0.0.1", port);
-  await bound(Number(port));
+  await bound(port);
   return port;
 }
 
