@@ -92,16 +92,13 @@ function drawLine({ terminal, typed }: Recording, y: number): string {
 
 function drawWindow(one: Recording, left: number, lines: number): string {
   const { x, y } = one.terminal.cursor;
-  const top = round(BAR + PAD / 2 + y * LINE);
+  const [right, top] = [WIDTH - 6, round(BAR + PAD / 2 + y * LINE)];
+  const title = escape(one.command.join(" "));
   const rows = Array.from({ length: lines }, (_, y) => drawLine(one, y));
   return `  <g transform="translate(${left} 0.5)">
     <rect class="window" width="${WIDTH}" height="${height(lines)}" rx="6"/>
-    <path class="bar" d="M0 ${BAR}V6a6 6 0 0 1 6-6H${
-    WIDTH - 6
-  }a6 6 0 0 1 6 6V${BAR}z"/>
-    <text class="title" x="${PAD}" y="20">${
-    escape(one.command.join(" "))
-  }</text>
+    <path class="bar" d="M0 ${BAR}V6a6 6 0 0 1 6-6H${right}a6 6 0 0 1 6 6V${BAR}z"/>
+    <text class="title" x="${PAD}" y="20">${title}</text>
     <rect class="cursor" x="${round(PAD + x * CELL)}" y="${top}" \
 width="${CELL}" height="${LINE - 3}"/>
 ${rows.join("\n")}
