@@ -65,7 +65,8 @@ export function socketOf(port: number): { waiting: number; lost: number } {
   // The kernel writes its list in pieces, and where other sockets come and go
   // between two of them, it may leave one out: look again before giving up.
   for (let looks = 0; looks < 20; looks++) {
-    for (const line of read("/proc/net/udp").split("\n")) {
+    const sockets = read("/proc/net/udp") + read("/proc/net/udp6");
+    for (const line of sockets.split("\n")) {
       const fields = line.trim().split(/\s+/);
       if (!`${fields[1]} `.endsWith(local)) continue;
       const waiting = parseInt(fields[4]?.split(":")[1] ?? "", 16);
@@ -73,4 +74,28 @@ export function socketOf(port: number): { waiting: number; lost: number } {
     }
   }
   throw new Error(`nothing has port ${port}`);
+}
+
+/** A port that is free, and below those that the kernel gives away (32768). */
+export function freePort(): string {
+  const port = 10_000 + Math.floor(Math.random() * 20_000);
+  try {
+    socketOf(port);
+  } catch {
+    return String(port);
+  }
+  return freePort();
+}
+
+/** Wait until a program has bound this port. */
+export async function bound(port: string) {
+  const deadline = Date.now() + 30_000; // ms
+  while (true) {
+    try {
+      return void socketOf(Number(port));
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await pause(10);
+    }
+  }
 }

@@ -13,6 +13,7 @@ export const ENVIRONMENT = {
   ...process.env,
   DENO_NO_UPDATE_CHECK: "1",
   NO_COLOR: "1",
+  npm_config_loglevel: "error", // no words of npx on a screen
   PYTHONUTF8: "1",
 };
 
@@ -30,7 +31,7 @@ export function endGroup(pid: number) {
 }
 
 /** See to it that the process group ends with the test, however that ends. */
-export function endWith(t: TestContext, pid: number) {
+export function endWith(t: Pick<TestContext, "after">, pid: number) {
   groups.add(pid);
   t.after(() => endGroup(pid));
 }

@@ -8,6 +8,7 @@ import type { TestContext } from "node:test";
 import { endWith, ENVIRONMENT, PROJECT } from "./processes.ts";
 
 const DEADLINE = 30_000; // ms
+const SIZE = { cols: 80, rows: 24 };
 
 export const CTRL_C = "\x03";
 export const CTRL_D = "\x04";
@@ -18,22 +19,20 @@ const SHELL = `trap : INT; settings=$(stty -g); "$@"; code=$?
 [ "$(stty -g)" = "$settings" ] && echo "exit $code, settings as before"`;
 
 export class Terminal {
+  readonly pid: number; // of the process group
   readonly #type: (keys: string) => void;
-  readonly #xterm = new xterm.Terminal({
-    cols: 80,
-    rows: 24,
-    allowProposedApi: true,
-  });
+  readonly #xterm: xterm.Terminal;
   #look = () => {};
 
-  constructor(t: TestContext, command: string[]) {
+  constructor(t: Pick<TestContext, "after">, command: string[], size = SIZE) {
+    this.#xterm = new xterm.Terminal({ ...size, allowProposedApi: true });
     const pty = spawn("sh", ["-c", SHELL, "sh", ...command], {
-      cols: 80,
-      rows: 24,
+      ...size,
       cwd: PROJECT,
       env: ENVIRONMENT,
     });
-    endWith(t, pty.pid);
+    this.pid = pty.pid;
+    endWith(t, this.pid);
     this.#type = (keys) => pty.write(keys);
     this.#xterm.onData((answer) => pty.write(answer));
     pty.onData((data) => this.#xterm.write(data, () => this.#look()));
@@ -52,6 +51,20 @@ export class Terminal {
       lines.push(active.getLine(y)!.translateToString(true));
     }
     return lines.join("\n");
+  }
+
+  /** Where the cursor is, in cells. */
+  get cursor(): { x: number; y: number } {
+    const { active } = this.#xterm.buffer;
+    return { x: active.cursorX, y: active.baseY + active.cursorY };
+  }
+
+  /** The characters of a line and where each stands, in cells. */
+  characters(y: number): { x: number; text: string }[] {
+    const line = this.#xterm.buffer.active.getLine(y)!;
+    const all = Array.from({ length: line.length }, (_, x) => x);
+    const text = (x: number) => line.getCell(x)?.getChars() ?? "";
+    return all.filter((x) => text(x) !== "").map((x) => ({ x, text: text(x) }));
   }
 
   /** Wait until the screen shows this and nothing else. */
