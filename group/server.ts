@@ -57,6 +57,7 @@ const kept: string[] = []; // line N is kept[N % KEPT]
 let last = 0; // number of the newest line
 let news: string[] = []; // numbered lines that go out next
 let screen = ""; // what the console shows then
+let unread = false; // nobody reads the console
 let busy = false; // somebody is being told of them, or has just been
 let told = 0; // the newest line that everybody was sent
 let dropped = 0; // datagrams that the kernel had no room for
@@ -192,9 +193,9 @@ async function spread(): Promise<void> {
   while (news.length > 0) {
     const datagrams = pack(news);
     const newest = last;
-    if (stdout.writableNeedDrain) screen = "* lines are missing here\n";
-    else if (stdout.write(screen)) screen = "";
-    news = [];
+    const shown = unread ? "* lines are missing here\n" : "";
+    if (!unread) unread = !stdout.write(screen);
+    [news, screen] = [[], shown];
     for (const { to } of members.values()) {
       for (const datagram of datagrams) {
         await new Promise((resolve) => sk.send(datagram, ...to, resolve));
@@ -270,6 +271,7 @@ async function main() {
   sk.on("error", () => {}); // an answer that cannot be sent is as good as lost
   if (port === "0") console.error(`listening on port ${sk.address().port}`);
   process.on("SIGINT", close);
+  stdout.on("drain", () => unread = false);
   stdout.on("error", () => process.exit()); // whoever read it has left
   setInterval(sweep, 5000);
 }

@@ -144,6 +144,28 @@ onEveryRuntime("each number is taken once", async (t, runtime) => {
   await alice.hears("bob: anew");
 });
 
+onEveryRuntime("an answer that got lost", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinRaw(t, hub.port, "alice");
+  for (let times = 1; times <= 2; times++) {
+    await alice.send("/say 1 /who");
+    await alice.until(() =>
+      alice.lines.filter((line) => line === "* 1 here: alice").length === times
+    );
+  }
+});
+
+onEveryRuntime("a line on its way is no gap", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinRaw(t, hub.port, "alice");
+  await alice.send("/say 1 hello\n/have 1");
+  await alice.hears("alice: hello");
+  await alice.settles();
+  // Else a client could leave before it has seen its own last line.
+  assert(alice.lines.includes("/have 2"), alice.lines.join("\n"));
+  assert.equal(alice.heard.filter((line) => line === "alice: hello").length, 1);
+});
+
 // None of these is a name, or Straße has it already.
 const REFUSED = [
   ...["", " ", "x".repeat(21), "x".repeat(500), "a:b", "*", "a,b", "a\tb"],

@@ -46,6 +46,11 @@ onEveryRuntime("what a stranger gets", async (t, runtime) => {
     assert.equal(one.toString().trimEnd(), `/join ${cookie}`);
   }
 
+  // Just so answers another hub: the two would answer each other for ever.
+  await stranger.send("/join 0123456789abcdef\n");
+  await stranger.settles();
+  assert.equal(stranger.datagrams.length, datagrams.length + 2);
+
   // Nobody heard of it; and it can still come in.
   await alice.settles();
   assert.deepEqual(alice.heard.slice(2, -1), ["* alice joined (1 here)"]);

@@ -7,7 +7,7 @@ import type { TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { socketOf } from "./kernel.ts";
 import { listening, type Server, start } from "./pair.ts";
-import type { Program } from "./processes.ts";
+import { Program } from "./processes.ts";
 import { on, type Runtime, runtimes } from "./runtimes.ts";
 
 const DEADLINE = 30_000; // ms
@@ -31,8 +31,14 @@ export function onThese(
 }
 
 /** A hub that listens on a free port. */
-export function startHub(t: TestContext, runtime: Runtime): Promise<Server> {
-  return listening(start(t, runtime, "group/server.ts", "127.0.0.1", 0));
+export function startHub(
+  t: TestContext,
+  runtime: Runtime,
+  options?: { unread: boolean },
+): Promise<Server> {
+  const args = ["group/server.ts", "127.0.0.1", "0"];
+  const command = [...runtime.command, ...args];
+  return listening(new Program(t, command, options));
 }
 
 /** A hub on this port; members may knock before it listens. */
@@ -164,7 +170,8 @@ export async function openRaw(
   hub: number,
   address = "127.0.0.1",
 ): Promise<Raw> {
-  const socket = createSocket("udp4");
+  const recvBufferSize = 1 << 20; // bytes: as much as the system allows
+  const socket = createSocket({ type: "udp4", recvBufferSize });
   socket.bind(0, address);
   await once(socket, "listening");
   t.after(() => socket.close());
