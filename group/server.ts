@@ -248,10 +248,9 @@ async function sweep() {
   const { port, family } = sk.address();
   const file = family === "IPv6" ? "/proc/net/udp6" : "/proc/net/udp"; // Linux
   const table = await readFile(file, "utf8").catch(() => "");
-  const rows = table.split("\n").map((row) => row.trim().split(/\s+/));
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
-  const row = rows.find(([, local]) => local?.endsWith(`:${hex}`));
-  const count = Number(row?.at(-1) ?? 0); // of those that found our buffer full
+  const row = RegExp(`^ *\\d+: \\w+:${hex} .* (\\d+) *$`, "m").exec(table);
+  const count = Number(row?.[1] ?? 0); // of those that found our buffer full
   if (count > dropped) {
     console.error(`${count - dropped} datagrams lost: they came too fast`);
   }
