@@ -1,0 +1,448 @@
+// Part 3: the group. What the hub delivers beside plain relays, what a member
+// costs in memory, and how long a typed line takes.
+
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join as path } from "node:path";
+import process from "node:process";
+import { setTimeout as pause } from "node:timers/promises";
+import { join, startHub } from "./group.ts";
+import { memory, socketOf } from "./kernel.ts";
+import { listening, type Server, start } from "./pair.ts";
+import { Program, PROJECT } from "./processes.ts";
+import { type Runtime, runtimes } from "./runtimes.ts";
+import type { Counts } from "./bench-load.ts";
+import {
+  bench,
+  COMPILER,
+  end,
+  figure,
+  median,
+  MISSING,
+  type Options,
+  processorTime,
+  progress,
+  PYTHON,
+  pythonScript,
+  quantile,
+  spread,
+  sum,
+  table,
+  target,
+} from "./bench-tools.ts";
+
+const TALKERS = 20;
+const TIMES = 8; // the Python relay's lines per processor second
+const MEMORY = 4; // KB a member
+const there = runtimes.filter(({ version }) => version !== "");
+
+interface Contestant {
+  name: string;
+  kind: "hub" | "relay";
+  start: () => Promise<Server>;
+}
+
+/** The same runtime, its scripts' stdout thrown away. */
+function silent(runtime: Runtime): Runtime {
+  const command = ["sh", "-c", 'exec "$@" >/dev/null', "sh"];
+  return { ...runtime, command: [...command, ...runtime.command] };
+}
+
+/** The C relay's program in a folder of its own; "" if there is no compiler. */
+function compile(): string {
+  if (!COMPILER) return "";
+  const folder = mkdtempSync(path(tmpdir(), "bench-"));
+  process.on("exit", () => rmSync(folder, { recursive: true }));
+  const [source, program] = [
+    path(PROJECT, "test", "bench-relay.c"),
+    path(folder, "relay"),
+  ];
+  const { status } = spawnSync(COMPILER, ["-O2", "-o", program, source]);
+  return status === 0 ? program : "";
+}
+
+function contestants(): Contestant[] {
+  const all: Contestant[] = there.map((runtime) => ({
+    name: runtime.name,
+    kind: "hub",
+    start: () => startHub(bench, silent(runtime)),
+  }));
+  const relay = compile();
+  const c = () => listening(new Program(bench, [relay]));
+  if (relay) all.unshift({ name: "C relay", kind: "relay", start: c });
+  const python = () => listening(pythonScript("bench-relay.py"));
+  if (PYTHON) {
+    all.unshift({ name: "Python relay", kind: "relay", start: python });
+  }
+  return all;
+}
+
+// ---- The load ----
+
+/** Its members are spread over some processes, one for each processor but one. */
+class Load {
+  readonly #programs: Program[];
+
+  constructor(kind: string, port: number) {
+    const count = Math.min(Math.max(availableParallelism() - 1, 1), 4);
+    const runtime = there.findLast(({ name }) => name.includes("Node"))!;
+    this.#programs = Array.from(
+      { length: count },
+      () => start(bench, runtime, "test/bench-load.ts", kind, port),
+    );
+  }
+
+  /** Let all of them do it; returns what each of them has counted then. */
+  async ask(command: string, ...numbers: number[]): Promise<Counts[]> {
+    const all = this.#programs;
+    return await Promise.all(all.map(async (program, i) => {
+      const shares = numbers.map((n) => Math.floor((n + i) / all.length));
+      program.stdout = "";
+      program.write([command, ...shares].join(" ") + "\n");
+      await program.until(() => program.stdout.endsWith("\n"));
+      return JSON.parse(program.stdout) as Counts;
+    }));
+  }
+
+  end() {
+    end(...this.#programs);
+  }
+}
+
+// ---- Lines delivered ----
+
+/** What was seen in a stretch of time. */
+interface Stretch {
+  perSecond: number; // lines delivered
+  perProcessorSecond: number; // of the server
+  perDatagram: number;
+  server: number; // share of one processor that it used
+  load: number; // the same of the busiest process of the load
+}
+
+interface Result {
+  stretches: Stretch[];
+  dropped: number; // by the server's socket
+  lost: number; // by the members' sockets
+  repeated: number; // lines said again
+  missing: number; // lines that did not reach a member, for each member
+  delivered: number; // lines that should have, for each member
+}
+
+function stretch(
+  before: Counts[],
+  after: Counts[],
+  ms: number,
+  used: number,
+): Stretch {
+  const rate = (which: keyof Counts) =>
+    sum(after.map((now, i) => {
+      const then = before[i]!;
+      return (now[which] - then[which]) / (now.at - then.at) * 1000;
+    }));
+  const load = after.map((now, i) => {
+    const then = before[i]!;
+    return (now.processor - then.processor) / (now.at - then.at);
+  });
+  const [perSecond, server] = [rate("lines"), used / ms];
+  return {
+    perSecond,
+    perProcessorSecond: perSecond / server,
+    perDatagram: perSecond / rate("datagrams"),
+    server,
+    load: Math.max(...load),
+  };
+}
+
+/** Let a group of this size be busy for a while. */
+async function busy(
+  server: Server,
+  load: Load,
+  size: number,
+  times: { warmUp: number; stretch: number; count: number },
+): Promise<Result> {
+  await load.ask("join", size, TALKERS);
+  await load.ask("reset");
+  const dropped = socketOf(server.port).lost;
+  await load.ask("talk");
+  await pause(times.warmUp);
+  const stretches: Stretch[] = [];
+  for (let i = 0; i < times.count; i++) {
+    const before = await load.ask("count");
+    const [used, began] = [processorTime(server), performance.now()];
+    await pause(times.stretch);
+    const after = await load.ask("count");
+    const took = performance.now() - began;
+    stretches.push(stretch(before, after, took, processorTime(server) - used));
+  }
+  await load.ask("stop");
+  const ends = await load.ask("count");
+  const total = (which: keyof Counts) => sum(ends.map((one) => one[which]));
+  const delivered = total("said") * total("members");
+  return {
+    stretches,
+    dropped: socketOf(server.port).lost - dropped,
+    lost: total("lost"),
+    repeated: total("repeated"),
+    missing: delivered - total("lines"),
+    delivered,
+  };
+}
+
+type Results = Map<string, Map<number, Result[]>>; // by name, by size
+
+async function deliveries(sizes: number[], quick: boolean): Promise<Results> {
+  const all = contestants();
+  const results: Results = new Map(
+    all.map(({ name }) => [name, new Map(sizes.map((size) => [size, []]))]),
+  );
+  const rounds = quick ? 1 : 3;
+  const times = quick
+    ? { warmUp: 400, stretch: 400, count: 1 }
+    : { warmUp: 700, stretch: 500, count: 3 };
+  for (let round = 1; round <= rounds; round++) {
+    for (const { name, kind, start } of all) {
+      progress(`group: round ${round} of ${rounds}, ${name}`);
+      const server = await start();
+      const load = new Load(kind, server.port);
+      for (const size of sizes) {
+        const result = await busy(server, load, size, times);
+        results.get(name)!.get(size)!.push(result);
+      }
+      load.end();
+      end(server);
+    }
+  }
+  return results;
+}
+
+function ofSize(results: Results, name: string, size: number): Result[] {
+  return results.get(name)?.get(size) ?? [];
+}
+
+/** The stretches' figures, of all rounds. */
+function figures(results: Result[], which: keyof Stretch): number[] {
+  return results.flatMap(({ stretches }) => stretches.map((one) => one[which]));
+}
+
+/** How many times more it delivers per processor second; for each round. */
+function times(results: Result[], than: Result[]): number[] {
+  return results.map((one, i) =>
+    median(figures([one], "perProcessorSecond")) /
+    median(figures(than.slice(i, i + 1), "perProcessorSecond"))
+  );
+}
+
+const NAMES = ["Python relay", "C relay", ...runtimes.map(({ name }) => name)];
+
+function deliveryTable(results: Results, size: number): string {
+  const python = ofSize(results, "Python relay", size);
+  const thousands = (all: number[]) => spread(all.map((n) => n / 1000));
+  const percent = (all: number[]) => `${(median(all) * 100).toFixed(0)} %`;
+  const rows = NAMES.map((name) => {
+    const all = ofSize(results, name, size);
+    if (all.length === 0) return [name, MISSING];
+    const total = (which: "dropped" | "lost" | "repeated" | "missing") =>
+      sum(all.map((one) => one[which])).toLocaleString("en");
+    return [
+      name,
+      thousands(figures(all, "perProcessorSecond")),
+      spread(times(all, python)),
+      thousands(figures(all, "perSecond")),
+      percent(figures(all, "server")),
+      percent(figures(all, "load")),
+      figure(median(figures(all, "perDatagram"))),
+      total("dropped"),
+      total("lost"),
+      total("repeated"),
+      total("missing"),
+    ];
+  });
+  const head = [
+    `${size.toLocaleString("en")} members`,
+    "1,000 lines per processor second",
+    "/ Python",
+    "1,000 lines per second",
+    "server busy",
+    "load busy",
+    "lines a datagram",
+    "dropped by the server",
+    "by members",
+    "lines repeated",
+    "lines missing",
+  ];
+  return table(head, rows);
+}
+
+function costTable(results: Results, sizes: number[]): string {
+  const rows = NAMES.map((name) => {
+    if (!results.has(name)) return [name, MISSING];
+    const costs = sizes.map((size) =>
+      figures(ofSize(results, name, size), "perProcessorSecond")
+        .map((lines) => 1e6 / lines)
+    );
+    const ratio = median(costs.at(-1)!) / median(costs[0]!);
+    return [name, ...costs.map(spread), ratio.toFixed(2)];
+  });
+  const head = ["µs a delivery", ...sizes.map((size) => `at ${size}`)];
+  return table([...head, `${sizes.at(-1)} / ${sizes[0]}`], rows);
+}
+
+// ---- Memory ----
+
+const MEMBERS = 1000;
+
+interface Filling {
+  first: number; // KB a member, when the hub was new
+  later: number[]; // KB a member, from empty to full, in later fillings
+  start: number; // MB
+  full: number; // MB, at the end
+}
+
+async function fill(runtime: Runtime, fillings: number): Promise<Filling> {
+  const server = await startHub(bench, silent(runtime));
+  const load = new Load("hub", server.port);
+  const now = async () => {
+    await pause(500);
+    return memory(server.pid).largest;
+  };
+  const empty = [await now()];
+  const full: number[] = [];
+  for (let i = 0; i < fillings; i++) {
+    await load.ask("join", MEMBERS, 0);
+    full.push(await now());
+    await load.ask("quit");
+    empty.push(await now());
+  }
+  load.end();
+  end(server);
+  const [first = NaN, ...later] = full.map((mb, i) =>
+    (mb - empty[i]!) * 1024 / MEMBERS
+  );
+  return { first, later, start: empty[0]!, full: full.at(-1)! };
+}
+
+async function memoryPage(): Promise<string> {
+  const targets: string[] = [];
+  const rows: string[][] = [];
+  for (const { name, version, ...runtime } of runtimes) {
+    progress(`memory: ${name}`);
+    const row = version
+      ? await fill({ name, version, ...runtime }, 5)
+      : undefined;
+    if (!row) {
+      rows.push([name, MISSING]);
+      continue;
+    }
+    const { first, later, start, full } = row;
+    rows.push([
+      name,
+      spread(later),
+      figure(first),
+      figure(start),
+      figure(full),
+    ]);
+    targets.push(target(`${name}, KB a member`, median(later), MEMORY));
+  }
+  const head = [
+    "",
+    "KB a member",
+    "at the first filling",
+    "new, MB",
+    "full, MB",
+  ];
+  return `### Memory
+
+${table(head, rows)}
+
+Resident memory of the hub with 1,000 members less what it was without, by 1,000;
+the members' sockets are in other processes. It is filled five times, by members
+that join one after another, each of them announced to all, and emptied again.
+The first filling also pays for the compiled code and for the heap's growth, so it
+stands by itself; the first column is the median of the other four.
+
+${targets.join("\n")}
+`;
+}
+
+// ---- The delay of a line ----
+
+const SCREENS = ["ada", "ben", "cleo", "dan", "eve"];
+
+async function delays(runtime: Runtime, lines: number): Promise<number[]> {
+  const hub = await startHub(bench, silent(runtime));
+  const members = await Promise.all(
+    SCREENS.map((name) => join(bench, runtime, name, hub.port)),
+  );
+  const all: number[] = [];
+  for (let i = 0; i < lines; i++) {
+    await pause(10 + Math.random() * 20); // ms, so that all are idle
+    const began = performance.now();
+    members[0]!.write(`line ${i}\n`);
+    const shown = `ada: line ${i}\n`;
+    await Promise.all(
+      members.map((one) => one.until(() => one.stdout.endsWith(shown))),
+    );
+    all.push(performance.now() - began);
+  }
+  end(hub, ...members);
+  return all.slice(Math.ceil(lines / 10)); // the first ones warm up
+}
+
+async function delayPage(lines: number): Promise<string> {
+  const rows: string[][] = [];
+  for (const runtime of runtimes) {
+    progress(`delay: ${runtime.name}`);
+    if (runtime.version === "") {
+      rows.push([runtime.name, MISSING]);
+      continue;
+    }
+    const all = await delays(runtime, lines);
+    const [middle, most] = [0.5, 0.99].map((q) => quantile(all, q).toFixed(2));
+    rows.push([runtime.name, middle!, most!]);
+  }
+  return `### Delay
+
+${table(["", "median, ms", "99th percentile, ms"], rows)}
+
+From a line written to one client's stdin to the moment when the last of ${SCREENS.length}
+clients shows it, in a group where nothing else happens; ${lines} lines, of which the
+first tenth is not counted. All of them are processes of group/client.ts.
+`;
+}
+
+export async function group({ quick }: Options): Promise<string> {
+  const sizes = quick ? [20, 200] : [20, 200, 1000];
+  const results = await deliveries(sizes, quick);
+  const python = ofSize(results, "Python relay", 200);
+  const targets = there.flatMap(({ name }) => {
+    const more = median(times(ofSize(results, name, 200), python));
+    const cost = (size: number) =>
+      1 / median(figures(ofSize(results, name, size), "perProcessorSecond"));
+    const [least, most] = [sizes[0]!, sizes.at(-1)!];
+    return [
+      target(
+        `${name}, Python relay / lines per processor second at 200`,
+        1 / more,
+        1 / TIMES,
+        3,
+      ),
+      target(
+        `${name}, cost of a delivery at ${most} / at ${least}`,
+        cost(most) / cost(least),
+        1,
+      ),
+    ];
+  });
+  return `## 3. Group
+
+${sizes.map((size) => deliveryTable(results, size)).join("\n\n")}
+
+${costTable(results, sizes)}
+
+${targets.join("\n")}
+
+${quick ? "" : await memoryPage()}
+${await delayPage(quick ? 40 : 220)}`;
+}
