@@ -39,7 +39,7 @@ interface Member {
 }
 
 const WINDOW = 8; // lines of a talker in flight; group/client.ts allows 50
-const RETRY = 400; // ms without news until a talker says them again
+const RETRY = 2500; // ms without news until a talker says them again: none is just slow
 const SETTLE = 200; // ms for the last lines to reach all the others
 const AT_ONCE = 16; // members that join or leave at the same time
 const PATIENCE = 2000; // ms for the answer to one of them, then it asks again

@@ -148,8 +148,8 @@ export async function roundTrips({ quick }: Options): Promise<string> {
     const toFloor = ratios(chat, floor, "processor");
     const most = WALL[name.split(" ").find((word) => word in WALL)!]!;
     targets.push(
-      target(`${name}, wall / Python`, median(toPython), most),
-      target(`${name}, processor / floor`, median(toFloor), FLOOR),
+      target(`${name}, wall / Python`, median(toPython), "at most", most),
+      target(`${name}, processor / floor`, median(toFloor), "at most", FLOOR),
     );
     return [
       name,

@@ -108,11 +108,17 @@ export function spread(all: number[]): string {
 
 export const MISSING = "not on this machine";
 
-/** A line about a figure to be reached: which, how far, and whether. */
-export function target(what: string, is: number, most: number, digits = 2) {
+/** A line about a figure to be reached: what it is, and whether it is so. */
+export function target(
+  what: string,
+  is: number,
+  bound: "at most" | "at least",
+  wanted: number,
+) {
   if (Number.isNaN(is)) return `- ${what}: not measured`;
-  const verdict = is <= most ? "reached" : "**missed**";
-  return `- ${what}: ${is.toFixed(digits)}, at most ${most} wanted: ${verdict}`;
+  const reached = bound === "at most" ? is <= wanted : is >= wanted;
+  const verdict = reached ? "reached" : "**missed**";
+  return `- ${what}: ${figure(is)}, ${bound} ${wanted} wanted: ${verdict}`;
 }
 
 export function table(head: string[], rows: string[][]): string {
