@@ -8,7 +8,7 @@ import { join as path } from "node:path";
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { join, startHub } from "./group.ts";
-import { memory, socketOf } from "./kernel.ts";
+import { memory, NOT_LINUX, socketOf } from "./kernel.ts";
 import { listening, type Server, start } from "./pair.ts";
 import { Program, PROJECT } from "./processes.ts";
 import { type Runtime, runtimes } from "./runtimes.ts";
@@ -16,6 +16,7 @@ import type { Counts } from "./bench-load.ts";
 import {
   bench,
   COMPILER,
+  count,
   end,
   family,
   figure,
@@ -129,7 +130,6 @@ interface Result {
   lost: number; // by the members' sockets
   repeated: number; // lines said again
   missing: number; // lines that did not reach a member, for each member
-  delivered: number; // lines that should have, for each member
 }
 
 function stretch(
@@ -166,7 +166,8 @@ async function busy(
 ): Promise<Result> {
   await load.ask("join", size, TALKERS);
   await load.ask("reset");
-  const dropped = socketOf(server.port).lost;
+  const lost = () => NOT_LINUX ? NaN : socketOf(server.port).lost;
+  const dropped = lost();
   await load.ask("talk");
   await pause(times.warmUp);
   const stretches: Stretch[] = [];
@@ -181,14 +182,12 @@ async function busy(
   await load.ask("stop");
   const ends = await load.ask("count");
   const total = (which: keyof Counts) => sum(ends.map((one) => one[which]));
-  const delivered = total("said") * total("members");
   return {
     stretches,
-    dropped: socketOf(server.port).lost - dropped,
+    dropped: lost() - dropped,
     lost: total("lost"),
     repeated: total("repeated"),
-    missing: delivered - total("lines"),
-    delivered,
+    missing: total("said") * total("members") - total("lines"),
   };
 }
 
@@ -246,7 +245,7 @@ function deliveryTable(results: Results, size: number): string {
     const all = ofSize(results, name, size);
     if (all.length === 0) return [name, MISSING];
     const total = (which: "dropped" | "lost" | "repeated" | "missing") =>
-      sum(all.map((one) => one[which])).toLocaleString("en");
+      count(sum(all.map((one) => one[which])));
     return [
       name,
       thousands(figures(all, "perProcessorSecond")),
@@ -262,7 +261,7 @@ function deliveryTable(results: Results, size: number): string {
     ];
   });
   const head = [
-    `${size.toLocaleString("en")} members`,
+    `${count(size)} members`,
     "1,000 lines per processor second",
     "/ Python",
     "1,000 lines per second",
@@ -287,7 +286,7 @@ function costTable(results: Results, sizes: number[]): string {
     const ratio = median(costs.at(-1)!) / median(costs[0]!);
     return [name, ...costs.map(spread), ratio.toFixed(2)];
   });
-  const head = ["µs a delivery", ...sizes.map((size) => `at ${size}`)];
+  const head = ["µs a delivery", ...sizes.map((size) => `at ${count(size)}`)];
   return table([...head, `${sizes.at(-1)} / ${sizes[0]}`], rows);
 }
 
@@ -318,8 +317,8 @@ async function inUse(server: Server): Promise<number> {
 }
 
 interface Filling {
-  inUse: number[]; // KB that all members together take, each time
-  resident: number[]; // the same of what the system has given to the program
+  inUse: number; // KB a member
+  resident: number; // KB a member, at the first filling
   empty: number; // MB resident when the hub was new
   full: number; // MB resident at last
 }
@@ -342,56 +341,50 @@ async function fill(runtime: Runtime): Promise<Filling> {
   load.end();
   end(server);
   const grown = (which: "inUse" | "resident") =>
-    full.map((one, i) => one[which] - empty[i]![which]);
+    full.map((one, i) => (one[which] - empty[i]![which]) / MEMBERS);
   return {
-    inUse: grown("inUse"),
-    resident: grown("resident"),
+    inUse: Math.max(...grown("inUse").slice(1)),
+    resident: grown("resident")[0]!,
     empty: empty[0]!.resident / 1024,
     full: full.at(-1)!.resident / 1024,
   };
 }
 
 async function memoryPage(): Promise<string> {
+  if (NOT_LINUX) return `### Memory\n\nNot measured: ${NOT_LINUX}.\n`;
   const targets: string[] = [];
   const rows: string[][] = [];
   for (const runtime of runtimes) {
     progress(`memory: ${runtime.name}`);
-    if (runtime.version === "") {
-      rows.push([runtime.name, MISSING]);
+    const { name, version } = runtime;
+    if (version === "") {
+      rows.push([name, MISSING]);
       continue;
     }
     const { inUse, resident, empty, full } = await fill(runtime);
-    const each = (kilobytes: number) => figure(kilobytes / MEMBERS);
-    const kilobytes = Math.max(...inUse.slice(1)) / MEMBERS;
-    rows.push([
-      runtime.name,
-      figure(kilobytes),
-      ...resident.map(each),
-      figure(empty),
-      figure(full),
-    ]);
-    targets.push(
-      target(`${runtime.name}, KB a member`, kilobytes, "at most", MEMORY),
-    );
+    rows.push([name, ...[inUse, resident, empty, full].map(figure)]);
+    targets.push(target(`${name}, KB a member`, inUse, "at most", MEMORY));
   }
   const head = [
-    "KB a member",
-    "in use",
-    ...["first", "second", "third"].map((nth) => `resident, ${nth} time`),
+    "",
+    "in use, KB a member",
+    "resident, KB a member",
     "resident when new, MB",
-    "at last, MB",
+    "resident at last, MB",
   ];
   return `### Memory
 
 ${table(head, rows)}
 
-The hub is filled with ${MEMBERS} members ${FILLINGS} times and emptied again; their sockets are
-in other processes. In use: what a full hub has more than an empty one after
-garbage collection, divided by the members; the greater of the last two fillings,
-as the first one also compiles code and fills the store of lines. Resident: the
-same of the memory that the system has given to the program, garbage and room to
-grow included. Of the first filling, that is mostly the garbage of the joining:
-each of the ${MEMBERS} is announced to all.
+The hub is filled with ${
+    count(MEMBERS)
+  } members ${FILLINGS} times and emptied again; their sockets
+are in other processes. In use: what a full hub's heap holds more than an empty
+one's, after garbage collection, divided by the members; the greater of the last
+two fillings, as the first one also compiles code and fills the store of lines.
+Resident: how much memory the system gave to the program for the first filling,
+by members. That is mostly garbage of the joining, and room for more: each of the
+${count(MEMBERS)} is announced to all.
 
 ${targets.join("\n")}
 `;

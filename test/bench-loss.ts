@@ -130,7 +130,7 @@ ${NAMES.length} clients say ${LINES} lines each, one every ${PAUSE} ms, through 
 The time is from the last line said to the last one shown by the last client; the
 datagrams are all of both directions, joining and those that got lost included,
 over the ${NAMES.length} × ${NAMES.length * LINES} lines to be shown. ${
-    rounds === 1 ? "One round" : `${rounds} rounds`
-  }, each with its own dice.
+    rounds === 1 ? "One round" : `${rounds} rounds, each with its own dice`
+  }.
 `;
 }

@@ -99,6 +99,11 @@ export function figure(n: number): string {
   });
 }
 
+/** A whole number. */
+export function count(n: number): string {
+  return Number.isNaN(n) ? "n/a" : n.toLocaleString("en");
+}
+
 /** The median and, where there are several, the two quartiles. */
 export function spread(all: number[]): string {
   const [low, middle, high] = [0.25, 0.5, 0.75].map((q) => quantile(all, q));
