@@ -276,6 +276,18 @@ function deliveryTable(results: Results, size: number): string {
   return table(head, rows);
 }
 
+/** Where the load was the bottleneck. */
+function heldBack(results: Results, sizes: number[]): string {
+  const all = NAMES.flatMap((name) =>
+    sizes.filter((size) => {
+      const result = ofSize(results, name, size);
+      return median(figures(result, "load")) > 0.9 &&
+        median(figures(result, "server")) < 0.9;
+    }).map((size) => `${name} at ${count(size)}`)
+  );
+  return all.join(", ") || "none";
+}
+
 function costTable(results: Results, sizes: number[]): string {
   const rows = NAMES.map((name) => {
     if (!results.has(name)) return [name, MISSING];
@@ -287,7 +299,7 @@ function costTable(results: Results, sizes: number[]): string {
     return [name, ...costs.map(spread), ratio.toFixed(2)];
   });
   const head = ["µs a delivery", ...sizes.map((size) => `at ${count(size)}`)];
-  return table([...head, `${sizes.at(-1)} / ${sizes[0]}`], rows);
+  return table([...head, `${count(sizes.at(-1)!)} / ${sizes[0]}`], rows);
 }
 
 // ---- Memory ----
@@ -383,8 +395,10 @@ are in other processes. In use: what a full hub's heap holds more than an empty
 one's, after garbage collection, divided by the members; the greater of the last
 two fillings, as the first one also compiles code and fills the store of lines.
 Resident: how much memory the system gave to the program for the first filling,
-by members. That is mostly garbage of the joining, and room for more: each of the
-${count(MEMBERS)} is announced to all.
+by members: with garbage and room for more, as each of the ${
+    count(MEMBERS)
+  } is announced to
+all the others.
 
 ${targets.join("\n")}
 `;
@@ -461,12 +475,12 @@ relay passes each line on in a datagram of its own, and has no acknowledgements,
 numbers or repetitions. Nobody asks for a line again: what a socket dropped is
 missing, and counted (in the last four columns, in all rounds together).
 
-The load runs in ${
-    LOADS === 1 ? "a process" : `${LOADS} processes`
-  } of its own. Busy is the share of one processor: where the
-load is at 100 % and the server is not, more lines per second could be had; lines
-per processor second of the server are what they are. The server's console goes to
-/dev/null.
+Processes of the load: ${LOADS}. Busy is the share of one processor, for the load
+that of its busiest process. Where neither is near 100 %, they waited for each
+other or for a processor that other programs had. Held back by the load, which
+was over 90 % when the server was under it: ${heldBack(results, sizes)}.
+That limits lines per second, not lines per processor second of the server. The
+server's console goes to /dev/null.
 
 ${costTable(results, sizes)}
 

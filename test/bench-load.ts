@@ -31,6 +31,7 @@ export interface Counts {
 
 interface Member {
   socket: Socket;
+  port: number;
   talks: boolean;
   said: number;
   acked: number; // how many of these came back
@@ -61,8 +62,7 @@ function receive(member: Member, msg: Buffer) {
   else if (text === "") member.answer(text);
   else {
     lines++;
-    const own = member.socket.address().port;
-    if (member.talks && text.startsWith(`m${own}: `)) member.acked++;
+    if (member.talks && text.startsWith(`m${member.port}: `)) member.acked++;
   }
   if (member.talks) talk(member);
 }
@@ -113,15 +113,15 @@ async function ask(member: Member, text: string, begin: string) {
 
 async function join() {
   const socket = createSocket("udp4");
-  const answer = () => {};
-  const member = { socket, talks: false, said: 0, acked: 0, former: 0, answer };
-  socket.on("message", (msg) => receive(member, msg));
   await once(socket.bind(0, "127.0.0.1"), "listening");
-  const name = `m${socket.address().port}`;
+  const { port } = socket.address();
+  const counts = { said: 0, acked: 0, former: 0 };
+  const member = { socket, port, talks: false, ...counts, answer: () => {} };
+  socket.on("message", (msg) => receive(member, msg));
   if (!hub) await ask(member, "", "");
   else {
     const cookie = await ask(member, "/join", "/join ");
-    await ask(member, `${cookie} ${name}`, "/welcome ");
+    await ask(member, `${cookie} m${port}`, "/welcome ");
   }
   members.push(member);
 }
@@ -160,7 +160,7 @@ async function obey(command: string | undefined, count = 0, talkers = 0) {
 /** Datagrams that the members' sockets had no room for, as Linux tells. */
 function droppedNow(): number {
   if (process.platform !== "linux") return NaN;
-  const ports = new Set(members.map(({ socket }) => socket.address().port));
+  const ports = new Set(members.map(({ port }) => port));
   const sockets = readFileSync("/proc/net/udp", "utf8").trim().split("\n");
   return sockets.map((line) => line.trim().split(/\s+/))
     .filter(([, local = ""]) => ports.has(parseInt(local.split(":")[1]!, 16)))

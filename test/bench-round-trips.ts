@@ -23,37 +23,39 @@ const DIGITS = 6; // of a typed line, a number
 const SHOWN = DIGITS + "\n>>>".length; // characters that a reply makes the client print
 
 /** Microseconds of one round trip: on the clock, and of both processes. */
-export interface Cost {
+interface Cost {
   wall: number;
   processor: number;
 }
 
 /** Two programs that talk to each other when they are told to. */
-export interface Pair {
+interface Pair {
   server: Program;
   client: Program;
   /** Let them make so many round trips, and say what one of them cost. */
   run(trips: number): Promise<Cost>;
 }
 
-/** From where the first is true to where the second is: so many round trips. */
+/** From one number of round trips, as soon as that is seen, to another one. */
 async function measure(
   { server, client }: Omit<Pair, "run">,
-  trips: number,
-  from: () => boolean,
-  to: () => boolean,
+  made: () => number,
+  from: number,
+  to: number,
 ): Promise<Cost> {
-  await client.until(from);
+  await client.until(() => made() >= from);
   const began = performance.now();
   const used = processorTime(server, client);
-  await client.until(to);
+  const before = made();
+  await client.until(() => made() >= to);
   const wall = performance.now() - began;
   const processor = processorTime(server, client) - used;
-  return { wall: wall * 1000 / trips, processor: processor * 1000 / trips };
+  const trips = (made() - before) / 1000;
+  return { wall: wall / trips, processor: processor / trips };
 }
 
 /** Both get all their lines at once; the lock step is in what they do. */
-export function chat(server: Program, client: Program): Pair {
+function chat(server: Program, client: Program): Pair {
   const programs = { server, client };
   const run = (trips: number) => {
     const lead = 50; // trips until both are surely under way
@@ -64,21 +66,20 @@ export function chat(server: Program, client: Program): Pair {
     const before = client.stdout.length;
     server.write(lines);
     client.write(lines);
-    const shows = (n: number) => () =>
-      client.stdout.length >= before + n * SHOWN;
-    return measure(programs, trips, shows(lead), shows(lead + trips));
+    const made = () => (client.stdout.length - before) / SHOWN;
+    return measure(programs, made, lead, lead + trips);
   };
   return { ...programs, run };
 }
 
-/** The client makes as many trips as a line says, and prints a dot. */
+/** The client makes as many trips as a line says, and then prints a dot. */
 function bare(server: Program, client: Program): Pair {
   const programs = { server, client };
   const run = (trips: number) => {
     const before = client.stdout.length;
     client.write(`${trips}\n`);
-    const dots = (n: number) => () => client.stdout.length >= before + n;
-    return measure(programs, trips, dots(0), dots(1));
+    const made = () => (client.stdout.length - before) * trips;
+    return measure(programs, made, 0, trips);
   };
   return { ...programs, run };
 }
@@ -101,7 +102,7 @@ async function floor(runtime: Runtime): Promise<Pair> {
 }
 
 /** They take turns, so that what else the machine does hits all alike. */
-export async function takeTurns(
+async function takeTurns(
   pairs: Map<string, Pair>,
   rounds: number,
   trips: number,

@@ -60,7 +60,7 @@ Made by \`${command}\` on ${new Date().toISOString().slice(0, 10)}.
 
 - Machine: ${cpu?.model ?? "unknown processor"}, ${cpus().length} cores, \
 ${platform()} ${release()} ${arch()}
-- ${versions.join(", ")}
+${versions.map((one) => `- ${one}`).join("\n")}
 - Python: ${PYTHON ? version(PYTHON, "--version") : MISSING}
 - C compiler: ${COMPILER ? version(COMPILER, "--version") : MISSING}
 `;
