@@ -211,6 +211,7 @@ function flush(): void {
     const line = `/say ${next + i} ${text}\n`;
     if (Buffer.byteLength(datagram + line) > DATAGRAM) break;
     datagram += line;
+    if (text.startsWith("/")) break; // the server can repeat its last answer
   }
   send(datagram);
   flown = sent;

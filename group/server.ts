@@ -24,7 +24,10 @@ import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import { setTimeout as pause } from "node:timers/promises";
+import {
+  setImmediate as turn,
+  setTimeout as pause,
+} from "node:timers/promises";
 
 // ---- Constants ----
 
@@ -34,6 +37,7 @@ const LINE = DATAGRAM - 18; // bytes of a line between its number and newline
 const KEPT = 1024; // lines that can still be asked for
 const MEMBERS = 1000; // at the most
 const SILENCE = 120_000; // ms until a mute member is dropped (RFC 4787, 4.3)
+const BURST = 50; // datagrams sent until we look what has come meanwhile
 const REST = 10; // ms in which the lines of a busy group wait for each other
 const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
 // What could move the cursor or turn text around on a reader's screen.
@@ -50,6 +54,7 @@ interface Member {
   heard: number; // when we last heard of it, ms
   said: number; // how many of its numbered lines we took
   answer: string; // to the last of these, if it was a command
+  waits: boolean; // to hear that we took them, when they go out
 }
 const members = new Map<string, Member>(); // by id
 const names = new Map<string, Member>(); // by folded name
@@ -74,13 +79,16 @@ function receive(msg: Buffer, { address, port, size }: RemoteInfo): void {
   const member = members.get(id);
   if (!member) return admit(id, [port, address], text);
   member.heard = Date.now();
+  if (news.length > KEPT) return; // more than we can pass on: as if it got lost
   const answers = new Set<string>();
   const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
   if (size > DATAGRAM) answers.add("* not taken, over 1200 bytes at once");
   else for (const line of lines) answers.add(obey(member, line));
   answers.delete("");
-  const acks = /^\/say /m.test(text) ? [`/said ${member.said}`] : [];
-  for (const one of pack([...acks, ...answers])) sk.send(one, ...member.to);
+  const now = /^\/say /m.test(text) && (answers.size > 0 || !member.waits);
+  const acks = now ? [`/said ${member.said}`] : [];
+  const some = pack([...acks, ...answers]).slice(0, 2); // a sender may be forged
+  for (const datagram of some) sk.send(datagram, ...member.to);
 }
 
 /** Let a stranger in that shows its cookie; any other gets one datagram. */
@@ -93,8 +101,9 @@ function admit(id: string, to: Member["to"], text: string): void {
   if (server || to[0] === 0) return; // port 0 cannot be answered
   if (!proven) return sk.send(`/join ${mac}\n`, ...to);
   if (members.size === MEMBERS) return sk.send("/full\n", ...to);
-  const fresh = { since: last, heard: Date.now(), said: 0, answer: "" };
-  const member: Member = { id, to, name: id, ...fresh };
+  const nothing = { said: 0, answer: "", waits: false };
+  const heard = Date.now();
+  const member: Member = { id, to, name: id, since: last, heard, ...nothing };
   members.set(id, member);
   rename(member, name);
   sk.send(`/welcome ${last} ${member.name}\n`, ...to);
@@ -113,6 +122,7 @@ function obey(member: Member, line: string): string {
   if (Number(k) === member.said + 1) {
     member.said++;
     member.answer = speak(member, text);
+    member.waits = news.length > 0 && member.answer === "";
   }
   return Number(k) === member.said ? member.answer : "";
 }
@@ -191,18 +201,22 @@ function say(line: string, shown = line): void {
 /** Send all that is new to everyone; what is said meanwhile, after a rest. */
 async function spread(): Promise<void> {
   while (news.length > 0) {
-    const datagrams = pack(news);
-    const newest = last;
+    const [lines, newest] = [news, last];
     const shown = unread ? "* lines are missing here\n" : "";
     if (!unread) unread = !stdout.write(screen);
     [news, screen] = [[], shown];
-    for (const { to } of members.values()) {
-      for (const datagram of datagrams) {
-        await new Promise((resolve) => sk.send(datagram, ...to, resolve));
+    const shared = pack(lines);
+    let sent = 0;
+    for (const member of members.values()) {
+      const own = member.waits && pack([`/said ${member.said}`, ...lines]);
+      member.waits = false;
+      for (const datagram of own || shared) {
+        sk.send(datagram, ...member.to);
+        if (++sent % BURST === 0) await turn();
       }
     }
-    told = newest;
     await pause(REST);
+    told = newest;
   }
   busy = false;
 }

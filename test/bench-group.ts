@@ -469,8 +469,9 @@ export async function group({ quick }: Options): Promise<string> {
 
 ${sizes.map((size) => deliveryTable(results, size)).join("\n\n")}
 
-${TALKERS} of the members talk all the time: each has 8 lines in flight, each in a
-datagram of its own, and says the next one when one came back from the server. A
+${TALKERS} of the members talk all the time, as group/client.ts does: each says 8 lines in
+a datagram, and the next ones when these are taken. At a relay it has 8 lines in
+flight, each in a datagram of its own, and says the next one when one came back. A
 relay passes each line on in a datagram of its own, and has no acknowledgements,
 numbers or repetitions. Nobody asks for a line again: what a socket dropped is
 missing, and counted (in the last four columns, in all rounds together).

@@ -39,9 +39,9 @@ interface Member {
   answer: (line: string) => void; // gets what is no line of the group
 }
 
-const WINDOW = 8; // lines of a talker in flight; group/client.ts allows 50
+const WINDOW = 8; // lines of a talker in flight
 const RETRY = 2500; // ms without news until a talker says them again: none is just slow
-const SETTLE = 200; // ms for the last lines to reach all the others
+const SETTLE = 200; // ms for the last lines to reach all members
 const AT_ONCE = 16; // members that join or leave at the same time
 const PATIENCE = 2000; // ms for the answer to one of them, then it asks again
 
@@ -74,16 +74,24 @@ function hear(member: Member, line: string) {
   else if (line) member.answer(line);
 }
 
+/** As group/client.ts: one datagram of lines, the next when these are taken. */
 function talk(member: Member) {
-  while (talking && member.said - member.acked < WINDOW) {
-    said++;
-    say(member, ++member.said);
-  }
+  const room = WINDOW - (member.said - member.acked);
+  if (!talking || room < (hub ? WINDOW : 1)) return;
+  said += room;
+  member.said += room;
+  say(member, member.said - room + 1);
 }
 
+/** Say the lines from k on; a relay takes each in a datagram of its own. */
 function say(member: Member, k: number) {
-  const text = `line ${k} of somebody who talks a lot`;
-  send(member, hub ? `/say ${k} ${text}` : text);
+  const texts: string[] = [];
+  for (; k <= member.said; k++) {
+    const text = `line ${k} of somebody who talks a lot`;
+    texts.push(hub ? `/say ${k} ${text}` : text);
+  }
+  if (hub) send(member, texts.join("\n"));
+  else for (const text of texts) send(member, text);
 }
 
 /** A hub takes a repeated line once; with a relay it is lost for good. */
@@ -94,7 +102,7 @@ function repeat() {
     if (acked !== former || said === acked) continue;
     repeated += said - acked;
     if (!hub) member.acked = said;
-    else for (let k = acked + 1; k <= said; k++) say(member, k);
+    else say(member, acked + 1);
     talk(member);
   }
 }
@@ -144,6 +152,7 @@ async function obey(command: string | undefined, count = 0, talkers = 0) {
       await Promise.all(Array.from({ length: AT_ONCE }, leave));
     }
   } else if (command === "reset") {
+    await pause(SETTLE);
     lost = -droppedNow();
     [said, repeated, lines, datagrams] = [0, 0, 0, 0];
   } else if (command === "talk") {
