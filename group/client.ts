@@ -29,6 +29,7 @@ const HELP = "* /name NEW: a new name, /who: who is here, /quit: leave";
 const PROMPT = ">>>";
 const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
 const TEXT = 1000; // bytes of a line: its number and our name need room too
+const RUN = 4; // digits of a cookie that tell one run of the server from the next
 const QUEUE = 10_000; // lines not taken yet, before a pipe has to wait
 const PACE = 20; // ms from one taken datagram to the next, so that all can follow
 const TICK = 50; // ms between two looks at what is overdue
@@ -58,10 +59,10 @@ let have = 0; // all lines up to this number are shown
 let known = 0; // the highest number we heard of
 const unsaid: string[] = []; // what the server has not taken yet
 let next = 1; // the number of the first of these
-let flown = 0; // when we sent them, as many as fit, ms, or 0
-let probed = 0; // when we last asked for lines, or had news, ms
+let flown = 0; // when the first of these, as many as fit, were sent, ms, or 0
+let probed = 0; // when we last unanswered for lines, or had news, ms
 let sent = 0; // when we last sent anything, ms
-let asked = 0; // when we sent what got no answer yet, ms, or 0
+let unanswered = 0; // since when there is no answer to anything, ms, or 0
 let calm = RETRY; // ms until we ask for lines, if none is known to be missing
 let away = false; // we said that there is no answer
 
@@ -111,10 +112,10 @@ function receive(msg: Buffer): void {
   const heard: string[] = [];
   let fresh = true; // false for notices that came before, with this /said
   let upToDate = false;
-  asked = 0;
-  for (const line of UTF8.decode(msg).split("\n")) {
+  unanswered = 0;
+  for (const line of UTF8.decode(msg).split("\n").map(visible)) {
     const [word = "", first = "", given = ""] = line.split(" ");
-    const n = Number(/\d{1,15}/.exec(line)?.[0] ?? 0); // in most, what counts
+    const n = Number(/\d{1,15}/.exec(line)?.[0] ?? 0); // the first number in it
     const numbered = joined && /^\d+$/.test(word);
     if (numbered || word === "/have") known = Math.max(known, n);
     if (quitting && (word === "/join" || line === "* goodbye")) return end();
@@ -130,7 +131,7 @@ function receive(msg: Buffer): void {
       have = n;
     } else if (numbered && n === have + 1) { // any other comes again, in its turn
       have = n;
-      const text = visible(line.slice(word.length + 1));
+      const text = line.slice(word.length + 1);
       heard.push(text);
       const [, old, now] = /^\* (\S+) is now (\S+)$/.exec(text) ?? [];
       if (now && old === name) name = now;
@@ -141,7 +142,7 @@ function receive(msg: Buffer): void {
     tell("* the server was away and is back");
   }
   if (heard.length > 0) show(heard.join("\n"));
-  if (have > had) [calm, probed] = [RETRY, Date.now()];
+  if (have > had) [calm, probed] = [RETRY, performance.now()];
   if (have > had && known > have) probe();
   if (upToDate && known <= have && leaving && unsaid.length === 0) {
     quitting = true;
@@ -151,17 +152,17 @@ function receive(msg: Buffer): void {
 
 /** The server does not know us: we are new, or it is. */
 function join(proof: string): void {
-  joined = false;
-  if (proof === cookie) return; // perhaps this came late, or twice: no hurry
-  cookie = proof;
-  probe();
+  const hurry = proof !== cookie && (joined || cookie === "");
+  [joined, cookie] = [false, proof];
+  if (hurry) probe(); // else this came late, or twice: tick will see to it
 }
 
 function welcome(n: number, given: string): void {
   if (joined) return; // it came twice
   const former = session;
   session = `${cookie} ${n}`;
-  const restarted = former !== "" && !former.startsWith(cookie);
+  const restarted = former !== "" &&
+    former.slice(0, RUN) !== cookie.slice(0, RUN);
   away ||= restarted;
   if (session !== former) {
     if (former === "") have = n;
@@ -189,8 +190,8 @@ function taken(k: number): boolean {
 // ---- What goes out ----
 
 function send(datagram: string): void {
-  sent = Date.now();
-  asked ||= sent;
+  sent = performance.now();
+  unanswered ||= sent;
   sk?.send(datagram, Number(port), address);
 }
 
@@ -227,8 +228,8 @@ function probe(): void {
 
 /** What is overdue? This alone makes up for all datagrams that get lost. */
 function tick(): void {
-  const now = Date.now();
-  const silence = asked > 0 ? now - asked : 0;
+  const now = performance.now();
+  const silence = unanswered > 0 ? now - unanswered : 0;
   const done = leaving && unsaid.length === 0;
   if (!sk) return;
   if (silence > AWAY && !away) {
@@ -242,7 +243,7 @@ function tick(): void {
     flush();
   }
   const soon = joined && !quitting && (known > have || done);
-  const wait = soon ? SOON : asked > 0 || !joined ? RETRY : calm;
+  const wait = soon ? SOON : silence > RETRY || !joined ? RETRY : calm;
   if (now - probed > wait || now - sent > IDLE) probe();
 }
 
@@ -289,7 +290,7 @@ function closed(): void {
   if (prompting) hide();
   prompting = false;
   leaving = true;
-  if (asked > 0) asked = Date.now(); // give up 10 s from now
+  if (unanswered > 0) unanswered = performance.now(); // give up 10 s from now
 }
 
 function exit(code: number, text: string): never {

@@ -166,6 +166,20 @@ onEveryRuntime("a line on its way is no gap", async (t, runtime) => {
   assert.equal(alice.heard.filter((line) => line === "alice: hello").length, 1);
 });
 
+// The kernel tells a socket that a datagram found nobody, and some runtimes
+// then do not send the next one.
+onEveryRuntime("a member that is no longer there", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const gone = await joinRaw(t, hub.port, "gone");
+  const bob = await joinRaw(t, hub.port, "bob");
+  const alice = await joinRaw(t, hub.port, "alice");
+  gone.close();
+  for (let k = 1; k <= 10; k++) {
+    await alice.send(`/say ${k} line ${k}`);
+    await bob.hears(`alice: line ${k}`); // which it has not asked for
+  }
+});
+
 // None of these is a name, or Straße has it already.
 const REFUSED = [
   ...["", " ", "x".repeat(21), "x".repeat(500), "a:b", "*", "a,b", "a\tb"],

@@ -77,6 +77,40 @@ onEveryRuntime("an answer that comes twice", async (t, runtime) => {
   await member.prints("* 1 here: alice\nbob: hello\n");
 });
 
+// The hub keeps the answer to the last number that it took, and no other.
+onEveryRuntime("nothing follows a command", async (t, runtime) => {
+  const { hub, member, port } = await enter(t, runtime);
+  member.write("hello\n/who\nbye\n");
+  await hub.receives("/say 1 hello\n/say 2 /who\n");
+  await hub.send("/said 2\n* 1 here: alice\n", port);
+  await hub.receives("/say 3 bye\n");
+});
+
+onEveryRuntime("another address, the same server", async (t, runtime) => {
+  const { hub, member, port } = await enter(t, runtime);
+  await hub.send("1 bob: one\n", port);
+  await member.prints("bob: one\n");
+  const other = COOKIE.slice(0, 4) + "a".repeat(12);
+  await hub.send(`/join ${other}\n`, port);
+  while ((await hub.receive()).text !== `/join ${other} alice`);
+  await hub.send("/welcome 3 alice\n", port);
+  await hub.receives("/have 1"); // of another server it would want all lines
+  await hub.send("2 bob: two\n3 bob: three\n", port);
+  await member.prints("bob: one\nbob: two\nbob: three\n");
+  assert.equal(member.stderr, "");
+});
+
+onEveryRuntime("a new cookie for each /join", async (t, runtime) => {
+  const { hub, port } = await knock(t, runtime);
+  const since = performance.now();
+  for (let joins = 1; joins <= 5; joins++) {
+    await hub.send(`/join ${`${joins}`.repeat(16)}\n`, port);
+    while (!(await hub.receive()).text.startsWith("/join "));
+  }
+  const ms = performance.now() - since;
+  assert(ms > 1000, `five times in ${ms} ms`);
+});
+
 onEveryRuntime("a full group, and lines to say", async (t, runtime) => {
   const { hub, member, port } = await knock(t, runtime);
   member.write("one\ntwo\n");

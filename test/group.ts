@@ -83,6 +83,7 @@ export class Raw {
   lines: string[] = [];
   readonly #socket: Socket;
   hub: number; // its port
+  #closed = false;
   #look = () => {};
 
   constructor(socket: Socket, hub: number) {
@@ -97,6 +98,12 @@ export class Raw {
 
   get port(): number {
     return this.#socket.address().port;
+  }
+
+  /** Go without a word. */
+  close() {
+    if (!this.#closed) this.#socket.close();
+    this.#closed = true;
   }
 
   /** Keep nothing of what came until now. */
@@ -174,8 +181,9 @@ export async function openRaw(
   const socket = createSocket({ type: "udp4", recvBufferSize });
   socket.bind(0, address);
   await once(socket, "listening");
-  t.after(() => socket.close());
-  return new Raw(socket, hub);
+  const raw = new Raw(socket, hub);
+  t.after(() => raw.close());
+  return raw;
 }
 
 /** A raw socket that has joined under this name. */

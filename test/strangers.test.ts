@@ -1,3 +1,6 @@
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import type { AddressInfo } from "node:net";
 import { startClient, startServer } from "./pair.ts";
 import { NOT_LINUX } from "./kernel.ts";
 import { onEveryRuntime } from "./runtimes.ts";
@@ -41,4 +44,22 @@ onEveryRuntime("two clients are answered in turn", async (t, runtime) => {
   await two.prints(">>>hello two\n>>>");
   server.write("hello again\n");
   await one.prints(">>>hello one\n>>>hello again\n>>>");
+});
+
+// The kernel tells a socket that a datagram found nobody, and some runtimes
+// then do not send the next one.
+onEveryRuntime("a client that is no longer there", async (t, runtime) => {
+  const server = await startServer(t, runtime);
+  const gone = createSocket("udp4");
+  const { port } = await new Promise<AddressInfo>((resolve) =>
+    gone.send("one", server.port, "127.0.0.1", () => resolve(gone.address()))
+  );
+  await server.prints(`来自[127.0.0.1:${port}]的消息: one\n>>>`);
+  gone.close();
+  server.write("to nobody\n");
+  const next = await openPeer(t);
+  await next.send("two", server.port);
+  server.write("to the next\n");
+  await next.receives("to the next");
+  assert.equal(server.stderr, "");
 });
