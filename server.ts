@@ -21,8 +21,7 @@ const HINTS: Record<string, string> = {
   ENOTFOUND: "unknown name, check the spelling or give an address",
 };
 const BACKLOG = 256; // datagrams kept while a person types, later ones are lost
-// What could move the cursor or turn text around on the reader's screen:
-// control characters, line separators, overrides of the writing direction.
+// What could move the cursor or turn text around on the reader's screen.
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const EOF = new Error("end of input"); // thrown where Python raises EOFError
@@ -69,6 +68,7 @@ function decode(msg: Uint8Array): string {
     .replace(UNSAFE, (c) => `\\u{${c.charCodeAt(0).toString(16)}}`);
 }
 
+// The event "message" fills the backlog; recvfrom takes from it, or waits.
 const backlog: [Uint8Array, RemoteInfo][] = [];
 let wake = () => {}; // ends the wait in recvfrom
 async function recvfrom(): Promise<[Uint8Array, RemoteInfo]> {

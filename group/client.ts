@@ -29,7 +29,6 @@ const HELP = "* /name NEW: a new name, /who: who is here, /quit: leave";
 const PROMPT = ">>>";
 const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
 const TEXT = 1000; // bytes of a line: its number and our name need room too
-const RUN = 4; // digits of a cookie that tell one run of the server from the next
 const QUEUE = 10_000; // lines not taken yet, before a pipe has to wait
 const PACE = 20; // ms from one taken datagram to the next, so that all can follow
 const TICK = 50; // ms between two looks at what is overdue
@@ -38,6 +37,7 @@ const RETRY = 400; // ms until we repeat what got no answer
 const IDLE = 8000; // ms, our longest silence when all is well
 const AWAY = 5000; // ms without an answer until we say so
 const GIVE_UP = 10_000; // ms without an answer until we leave all the same
+const RUN = 4; // digits of a cookie that only another run of the server changes
 const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
 // What could move the cursor or turn text around on the reader's screen.
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
@@ -60,7 +60,7 @@ let known = 0; // the highest number we heard of
 const unsaid: string[] = []; // what the server has not taken yet
 let next = 1; // the number of the first of these
 let flown = 0; // when the first of these, as many as fit, were sent, ms, or 0
-let probed = 0; // when we last unanswered for lines, or had news, ms
+let probed = 0; // when we last asked for lines, or had news, ms
 let sent = 0; // when we last sent anything, ms
 let unanswered = 0; // since when there is no answer to anything, ms, or 0
 let calm = RETRY; // ms until we ask for lines, if none is known to be missing
@@ -157,6 +157,7 @@ function join(proof: string): void {
   if (hurry) probe(); // else this came late, or twice: tick will see to it
 }
 
+/** We are in, and get the lines after n; perhaps not for the first time. */
 function welcome(n: number, given: string): void {
   if (joined) return; // it came twice
   const former = session;
@@ -195,6 +196,7 @@ function send(datagram: string): void {
   sk?.send(datagram, Number(port), address);
 }
 
+/** Queue a line; flush takes it from there. */
 function say(line: string): void {
   const text = visible(line);
   const size = Buffer.byteLength(text);
@@ -228,10 +230,10 @@ function probe(): void {
 
 /** What is overdue? This alone makes up for all datagrams that get lost. */
 function tick(): void {
+  if (!sk) return;
   const now = performance.now();
   const silence = unanswered > 0 ? now - unanswered : 0;
   const done = leaving && unsaid.length === 0;
-  if (!sk) return;
   if (silence > AWAY && !away) {
     away = true;
     tell(`* the server is away, no answer from ${host}:${port}`);
@@ -286,6 +288,7 @@ function typed(line: string): void {
   else say(line);
 }
 
+/** There is no more input: tick ends us when all of it is delivered. */
 function closed(): void {
   if (prompting) hide();
   prompting = false;
