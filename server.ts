@@ -86,7 +86,7 @@ async function sendto(sk: Socket, text: string, addr: RemoteInfo) {
     sk.send(text, addr.port, addr.address, resolve)
   );
   if (!error) return;
-  // Bun means an earlier datagram by this, and has not sent ours.
+  // On Bun this is about an earlier datagram, and ours has not been sent.
   if (/ECONNREFUSED/.test(error.message)) return sendto(sk, text, addr);
   console.error(`not sent: ${error.message}; at most 65507 bytes fit`);
   return sendto(sk, await input(">>>"), addr);

@@ -51,7 +51,7 @@ interface Member {
   heard: number; // when we last heard of it, ms
   said: number; // how many of its numbered lines we took
   answer: string; // to the last of these, if it was a command
-  waits: boolean; // to hear that we took them, when they go out
+  waits: boolean; // for the acknowledgement that goes out with its lines
 }
 const members = new Map<string, Member>(); // by id
 const names = new Map<string, Member>(); // by folded name
@@ -83,8 +83,9 @@ function receive(msg: Buffer, { address, port, size }: RemoteInfo): void {
   if (size > DATAGRAM) answers.add("* not taken, over 1200 bytes at once");
   else for (const line of lines) answers.add(obey(member, line));
   answers.delete("");
-  const now = /^\/say /m.test(text) && (answers.size > 0 || !member.waits);
-  const acks = now ? [`/said ${member.said}`] : [];
+  // Lines are acknowledged as they go out to all; whatever else, at once.
+  const atOnce = /^\/say /m.test(text) && (answers.size > 0 || !member.waits);
+  const acks = atOnce ? [`/said ${member.said}`] : [];
   const some = pack([...acks, ...answers]).slice(0, 2); // a sender may be forged
   for (const datagram of some) sk.send(datagram, ...member.to);
 }
