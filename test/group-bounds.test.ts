@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join as path } from "node:path";
 import process from "node:process";
 import {
   drained,
@@ -9,8 +10,9 @@ import {
   startHub,
 } from "./group.ts";
 import { idle, memory, NOT_LINUX, socketOf } from "./kernel.ts";
-import type { Program } from "./processes.ts";
+import { Program, PROJECT } from "./processes.ts";
 import { onEveryRuntime, runtimes } from "./runtimes.ts";
+import { openPeer } from "./udp.ts";
 
 const NOT_DENO = runtimes.map(({ name }) => name).filter((name) =>
   name !== "Deno"
@@ -114,4 +116,36 @@ onThese(NOT_DENO, "what comes too fast is counted", async (t, runtime) => {
   const { lost } = socketOf(hub.port);
   process.kill(-hub.pid, "SIGCONT");
   await hub.complains(RegExp(`^${lost} datagrams lost`));
+});
+
+const TWO_MILLION = ["sh", "-c", 'seq 2000000 | "$@"', "sh"];
+
+onEveryRuntime("two million lines for a server", async (t, runtime) => {
+  if (NOT_LINUX) return t.skip(NOT_LINUX);
+  const server = await openPeer(t); // which does not let it in
+  const script = path(PROJECT, "group", "client.ts");
+  const args = [script, "alice", "127.0.0.1", `${server.port}`];
+  const command = [...TWO_MILLION, ...runtime.command, ...args];
+  const member = new Program(t, command);
+  await server.receives("/join  alice");
+  await idle(member.pid);
+  const { largest } = memory(member.pid);
+  t.diagnostic(`the member takes ${largest.toFixed()} MB`);
+  assert(largest < 150, `the member takes ${largest} MB`);
+});
+
+onEveryRuntime("more than can be passed on", async (t, runtime) => {
+  if (NOT_LINUX) return t.skip(NOT_LINUX);
+  const hub = await startHub(t, runtime);
+  const flooder = await joinRaw(t, hub.port, "flooder");
+  for (let i = 1; i < 50; i++) await joinRaw(t, hub.port, `member${i}`);
+  const before = memory(hub.pid).all;
+  for (let i = 0; i < 1500; i++) {
+    await flooder.send("\n".repeat(1199));
+    await drained(hub.port, 20_000);
+    hub.stdout = "";
+  }
+  const mb = memory(hub.pid).all - before;
+  t.diagnostic(`the flood costs ${mb.toFixed()} MB`);
+  assert(mb < 150, `the flood costs ${mb} MB`);
 });

@@ -155,6 +155,56 @@ onEveryRuntime("an answer that got lost", async (t, runtime) => {
   }
 });
 
+onEveryRuntime("a line and its acknowledgement", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinRaw(t, hub.port, "alice");
+  alice.forget();
+  await alice.send("/say 1 hello");
+  await alice.hears("alice: hello");
+  // In one datagram: who waits for it, waits until the hub has sent the line.
+  assert.deepEqual(alice.lines, ["/said 1", "2 alice: hello"]);
+  assert.equal(alice.datagrams.length, 1);
+});
+
+onEveryRuntime("a small question, a small answer", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinRaw(t, hub.port, "alice");
+  for (let k = 1; k <= 40; k++) {
+    await alice.send(`/say ${k} ${"x".repeat(1000)}`);
+    await alice.until(() => alice.lines.includes(`/said ${k}`));
+  }
+  await alice.hears("alice: " + "x".repeat(1000));
+  await alice.settles();
+  // Whose address is on it may not have sent it.
+  alice.forget();
+  await alice.send(
+    Array.from({ length: 40 }, (_, i) => `/have ${i}`).join("\n"),
+  );
+  await alice.settles();
+  await alice.settles();
+  assert(
+    alice.datagrams.length <= 2 + 2,
+    `${alice.datagrams.length} datagrams`,
+  );
+});
+
+onEveryRuntime("who comes gets what comes after", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinRaw(t, hub.port, "alice");
+  for (let k = 1; k <= 20; k++) {
+    const late = await openRaw(t, hub.port);
+    const join = `/join ${await late.cookie()} late${k}`;
+    await Promise.all([
+      alice.send(`/say ${2 * k - 1} one\n/say ${2 * k} two`),
+      late.send(join),
+    ]);
+    await late.hears(`* late${k} joined (${k + 1} here)`);
+    const welcome = late.lines.find((line) => line.startsWith("/welcome "))!;
+    const first = late.lines.find((line) => /^\d/.test(line))!;
+    assert.equal(parseInt(first), Number(welcome.split(" ")[1]) + 1);
+  }
+});
+
 onEveryRuntime("a line on its way is no gap", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinRaw(t, hub.port, "alice");

@@ -77,6 +77,25 @@ onEveryRuntime("an answer that comes twice", async (t, runtime) => {
   await member.prints("* 1 here: alice\nbob: hello\n");
 });
 
+onEveryRuntime("a long input takes its time", async (t, runtime) => {
+  const { hub, member, port } = await enter(t, runtime);
+  const lines = Array.from({ length: 500 }, (_, i) => `line ${i}\n`);
+  member.end(lines.join(""));
+  const since = performance.now();
+  let datagrams = 0;
+  for (let said = 0; said < lines.length;) {
+    const { text } = await hub.receive();
+    const last = /^\/say (\d+) .*\n$/m.exec(text.split("\n").at(-2)! + "\n");
+    if (!last || Number(last[1]) <= said) continue;
+    datagrams++;
+    said = Number(last[1]);
+    await hub.send(`/said ${said}\n`, port);
+  }
+  const ms = (performance.now() - since) / datagrams;
+  assert(datagrams < 20, `${datagrams} datagrams`);
+  assert(ms > 15, `a datagram every ${ms} ms`); // else others could not follow
+});
+
 // The hub keeps the answer to the last number that it took, and no other.
 onEveryRuntime("nothing follows a command", async (t, runtime) => {
   const { hub, member, port } = await enter(t, runtime);

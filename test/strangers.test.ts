@@ -55,11 +55,10 @@ onEveryRuntime("a client that is no longer there", async (t, runtime) => {
     gone.send("one", server.port, "127.0.0.1", () => resolve(gone.address()))
   );
   await server.prints(`来自[127.0.0.1:${port}]的消息: one\n>>>`);
-  gone.close();
-  server.write("to nobody\n");
   const next = await openPeer(t);
   await next.send("two", server.port);
-  server.write("to the next\n");
+  gone.close();
+  server.write("to nobody\nto the next\n");
   await next.receives("to the next");
   assert.equal(server.stderr, "");
 });
