@@ -117,6 +117,6 @@ async function main() {
 }
 
 main().catch((error) => {
-  if (error === EOF) return process.stdout.isTTY && print("");
+  if (error === EOF) return process.stdout.isTTY && leave(0);
   leave(1, `cannot use ${host}:${port}: ${HINTS[error.code] ?? error.message}`);
 });
