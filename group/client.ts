@@ -316,7 +316,8 @@ async function main() {
   const found = await lookup(host);
   const ip = found.family === 6 ? "ipv6" : "ipv4";
   const server = new BlockList(); // compares addresses, however spelled
-  server.addAddress(address = found.address, ip);
+  server.addAddress(found.address, ip);
+  address = found.address;
   sk = createSocket(ip === "ipv6" ? "udp6" : "udp4", (msg, from) => {
     const ours = from.port === Number(port) && server.check(from.address, ip);
     if (sk && ours) receive(msg);

@@ -1,11 +1,10 @@
 // Part 4: the group on a network that loses datagrams, in both directions. How
 // long the last line takes to be everywhere, and how many datagrams it all took.
 
-import assert from "node:assert/strict";
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { join, startHub } from "./group.ts";
-import { start } from "./pair.ts";
+import { startNetwork } from "./pair.ts";
 import type { Program } from "./processes.ts";
 import { type Runtime, runtimes } from "./runtimes.ts";
 import {
@@ -29,18 +28,6 @@ interface Result {
   missing: number; // lines that somebody has not shown
 }
 
-/** The bad network in front of a hub, and its port. */
-async function network(hub: number, percent: number, seed: number) {
-  const server = `127.0.0.1:${hub}`;
-  const options = ["--drop", percent, "--seed", seed];
-  const script = "test/lossy-network.ts";
-  const program = start(bench, runtimes[0]!, script, 0, server, ...options);
-  await program.until(() => program.stderr.includes("\n"));
-  const port = /^listening on port (\d+), /.exec(program.stderr)?.[1];
-  assert(port, program.stderr);
-  return { program, port: Number(port) };
-}
-
 /** The datagrams that were sent into it in either direction. */
 async function summary(network: Program): Promise<number> {
   process.kill(network.pid, "SIGTERM");
@@ -60,9 +47,10 @@ async function quarrel(
   seed: number,
 ): Promise<Result> {
   const hub = await startHub(bench, runtime);
-  const { program, port } = await network(hub.port, percent, seed);
+  const dice = ["--drop", percent, "--seed", seed];
+  const network = await startNetwork(bench, hub.port, ...dice);
   const members = await Promise.all(
-    NAMES.map((name) => join(bench, runtime, name, port)),
+    NAMES.map((name) => join(bench, runtime, name, network.port)),
   );
   for (let i = 1; i < LINES; i++) {
     for (const member of members) member.write(`line ${i}\n`);
@@ -75,9 +63,9 @@ async function quarrel(
     members.map((one) => one.until(() => shown(one) >= all).catch(() => {})),
   );
   const took = (performance.now() - said) / 1000;
-  const datagrams = await summary(program);
+  const datagrams = await summary(network);
   const delivered = sum(members.map(shown));
-  end(hub, program, ...members);
+  end(hub, network, ...members);
   return {
     took,
     datagrams: datagrams / delivered,

@@ -1,22 +1,13 @@
 import assert from "node:assert/strict";
-import { join as path } from "node:path";
 import process from "node:process";
-import {
-  drained,
-  joinRaw,
-  onThese,
-  openRaw,
-  type Raw,
-  startHub,
-} from "./group.ts";
+import { drained, joinRaw, openRaw, type Raw, startHub } from "./group.ts";
 import { idle, memory, NOT_LINUX, socketOf } from "./kernel.ts";
-import { Program, PROJECT } from "./processes.ts";
-import { onEveryRuntime, runtimes } from "./runtimes.ts";
+import { startPiped } from "./pair.ts";
+import type { Program } from "./processes.ts";
+import { on, onEveryRuntime, runtimes } from "./runtimes.ts";
 import { openPeer } from "./udp.ts";
 
-const NOT_DENO = runtimes.map(({ name }) => name).filter((name) =>
-  name !== "Deno"
-);
+const NOT_DENO = runtimes.filter(({ name }) => name !== "Deno");
 
 onEveryRuntime("1,000 members and no more", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
@@ -95,7 +86,7 @@ onEveryRuntime("100,000 lines, and nobody has any", async (t, runtime) => {
 });
 
 // Deno writes to a full pipe until it is read, and does nothing else.
-onThese(NOT_DENO, "a console that nobody reads", async (t, runtime) => {
+on(NOT_DENO, "a console that nobody reads", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
   const hub = await startHub(t, runtime, { unread: true });
   const talker = await joinRaw(t, hub.port, "talker");
@@ -107,7 +98,7 @@ onThese(NOT_DENO, "a console that nobody reads", async (t, runtime) => {
 });
 
 // On Deno the hub would have to ask whether it may look.
-onThese(NOT_DENO, "what comes too fast is counted", async (t, runtime) => {
+on(NOT_DENO, "what comes too fast is counted", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
   const hub = await startHub(t, runtime);
   const stranger = await openRaw(t, hub.port);
@@ -118,15 +109,11 @@ onThese(NOT_DENO, "what comes too fast is counted", async (t, runtime) => {
   await hub.complains(RegExp(`^${lost} datagrams lost`));
 });
 
-const TWO_MILLION = ["sh", "-c", 'seq 2000000 | "$@"', "sh"];
-
 onEveryRuntime("two million lines for a server", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
   const server = await openPeer(t); // which does not let it in
-  const script = path(PROJECT, "group", "client.ts");
-  const args = [script, "alice", "127.0.0.1", `${server.port}`];
-  const command = [...TWO_MILLION, ...runtime.command, ...args];
-  const member = new Program(t, command);
+  const args = ["alice", "127.0.0.1", server.port] as const;
+  const member = startPiped(t, runtime, "group/client.ts", ...args);
   await server.receives("/join  alice");
   await idle(member.pid);
   const { largest } = memory(member.pid);

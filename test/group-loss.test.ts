@@ -3,31 +3,15 @@ import process from "node:process";
 import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { join, onThese, others, startHub } from "./group.ts";
-import { start } from "./pair.ts";
+import { startNetwork } from "./pair.ts";
 import type { Program } from "./processes.ts";
-import { type Runtime, runtimes } from "./runtimes.ts";
+import type { Runtime } from "./runtimes.ts";
 
 const NAMES = ["ada", "ben", "cleo", "dan", "eve"];
 const LINES = 100; // that each of them says
 const PAUSE = 5; // ms between two lines, so that they fly separately
 
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32));
-
-/** The port of a bad network in front of that one. */
-async function lossyNetwork(t: TestContext, port: number, percent: number) {
-  t.diagnostic(`SEED=${seed} repeats the dice of this test`);
-  const options = ["--drop", percent, "--repeat", 10, "--delay", 10];
-  const network = start(
-    t,
-    runtimes[0]!,
-    "test/lossy-network.ts",
-    ...[0, `127.0.0.1:${port}`, ...options, "--seed", seed],
-  );
-  await network.until(() => network.stderr.includes("\n"));
-  const [, found] = /^listening on port (\d+), /.exec(network.stderr) ?? [];
-  assert(found, network.stderr);
-  return Number(found);
-}
 
 /** What the members said, as one of them shows it. */
 function speech(member: Program): string[] {
@@ -41,7 +25,9 @@ async function quarrel(
   seconds: number,
 ) {
   const hub = await startHub(t, runtime);
-  const port = await lossyNetwork(t, hub.port, percent);
+  t.diagnostic(`SEED=${seed} repeats the dice of this test`);
+  const dice = ["--drop", percent, "--repeat", 10, "--delay", 10];
+  const { port } = await startNetwork(t, hub.port, ...dice, "--seed", seed);
   const there = others(runtime);
   const members = await Promise.all(
     NAMES.map((name, i) => join(t, there[i % there.length]!, name, port)),

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { join as path } from "node:path";
 import type { TestContext } from "node:test";
 import { join, others, startHub } from "./group.ts";
-import { PROJECT } from "./processes.ts";
+import { commandOf } from "./pair.ts";
 import { onEveryRuntime, type Runtime } from "./runtimes.ts";
 import { CTRL_C, CTRL_D, Terminal } from "./terminal.ts";
 
@@ -12,10 +11,9 @@ const LEFT = "\x1b[D"; // the cursor key
 async function meet(t: TestContext, runtime: Runtime) {
   const hub = await startHub(t, others(runtime)[0]!);
   const bob = await join(t, others(runtime)[1]!, "bob", hub.port);
-  const alice = new Terminal(t, [
-    ...[...runtime.command, path(PROJECT, "group/client.ts")],
-    ...["alice", "127.0.0.1", String(hub.port)],
-  ]);
+  const args = ["alice", "127.0.0.1", hub.port] as const;
+  const command = commandOf(runtime, "group/client.ts", ...args);
+  const alice = new Terminal(t, command);
   await alice.shows("* alice joined (2 here)", ">>>");
   return { hub, bob, alice };
 }

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { join, others, silentPort, startHub } from "./group.ts";
-import { start } from "./pair.ts";
+import { commandOf, start } from "./pair.ts";
 import { onEveryRuntime } from "./runtimes.ts";
 import { CTRL_C, Terminal } from "./terminal.ts";
-import { join as path } from "node:path";
-import { PROJECT } from "./processes.ts";
 import process from "node:process";
 
 const SERVER = "group/server.ts";
@@ -76,9 +74,8 @@ onEveryRuntime("a line that is too long", async (t, runtime) => {
 });
 
 onEveryRuntime("the server closes", async (t, runtime) => {
-  const terminal = new Terminal(t, [
-    ...[...runtime.command, path(PROJECT, SERVER), "127.0.0.1", "0"],
-  ]);
+  const command = commandOf(runtime, SERVER, "127.0.0.1", 0);
+  const terminal = new Terminal(t, command);
   await terminal.until(() => /listening on port \d+\n$/.test(terminal.screen));
   const port = Number(/\d+/.exec(terminal.screen)![0]);
   const alice = await join(t, others(runtime)[0]!, "alice", port);

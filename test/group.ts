@@ -6,7 +6,7 @@ import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { socketOf } from "./kernel.ts";
-import { listening, type Server, start } from "./pair.ts";
+import { commandOf, listening, type Server, start } from "./pair.ts";
 import { Program } from "./processes.ts";
 import { on, type Runtime, runtimes } from "./runtimes.ts";
 
@@ -36,8 +36,7 @@ export function startHub(
   runtime: Runtime,
   options?: { unread: boolean },
 ): Promise<Server> {
-  const args = ["group/server.ts", "127.0.0.1", "0"];
-  const command = [...runtime.command, ...args];
+  const command = commandOf(runtime, "group/server.ts", "127.0.0.1", 0);
   return listening(new Program(t, command, options));
 }
 

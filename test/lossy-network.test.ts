@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { openRaw, type Raw } from "./group.ts";
-import { start } from "./pair.ts";
+import { start, startNetwork } from "./pair.ts";
 import { runtimes } from "./runtimes.ts";
 import { openPeer } from "./udp.ts";
 
@@ -20,11 +20,8 @@ async function through(
   ...options: (string | number)[]
 ) {
   const server = await openPeer(t);
-  const program = network(t, 0, `127.0.0.1:${server.port}`, ...options);
-  await program.until(() => program.stderr.includes("\n"));
-  const [, port] = /^listening on port (\d+), seed \d+\n$/
-    .exec(program.stderr)!;
-  const client: Raw = await openRaw(t, Number(port));
+  const program = await startNetwork(t, server.port, ...options);
+  const client: Raw = await openRaw(t, program.port);
   for (let i = 0; i < COUNT; i++) await client.send(`${i}`);
   const came: string[] = [];
   while (!came.includes("end")) {

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { idle, NOT_LINUX } from "./kernel.ts";
-import { Program, PROJECT } from "./processes.ts";
-import { listening } from "./pair.ts";
+import { Program } from "./processes.ts";
+import { commandOf, listening } from "./pair.ts";
 import { onEveryRuntime } from "./runtimes.ts";
 import { openPeer } from "./udp.ts";
 
@@ -18,8 +17,7 @@ function head(t: TestContext, text: string, command: string[]): Program {
 
 onEveryRuntime("a client whose stdout goes away", async (t, runtime) => {
   const peer = await openPeer(t);
-  const file = join(PROJECT, "client.ts");
-  const command = [...runtime.command, file, "127.0.0.1", String(peer.port)];
+  const command = commandOf(runtime, "client.ts", "127.0.0.1", peer.port);
   const client = head(t, ">>>hello client\n>>>", command);
   client.write("hello server\n");
   const port = await peer.receives("hello server");
@@ -35,8 +33,7 @@ onEveryRuntime("a client whose stdout goes away", async (t, runtime) => {
 
 onEveryRuntime("a server whose stdout goes away", async (t, runtime) => {
   const peer = await openPeer(t);
-  const file = join(PROJECT, "server.ts");
-  const command = [...runtime.command, file, "127.0.0.1", "0"];
+  const command = commandOf(runtime, "server.ts", "127.0.0.1", 0);
   const text = `来自[127.0.0.1:${peer.port}]的消息: hello server\n>>>`;
   const server = await listening(head(t, text, command));
   await peer.send("hello server", server.port);
@@ -55,8 +52,7 @@ const SHOWN = "\\u{1b}".repeat(65_507);
 onEveryRuntime("a slow reader of a client's stdout", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
   const peer = await openPeer(t);
-  const file = join(PROJECT, "client.ts");
-  const command = [...runtime.command, file, "127.0.0.1", String(peer.port)];
+  const command = commandOf(runtime, "client.ts", "127.0.0.1", peer.port);
   const client = new Program(t, command, { unread: true });
   client.end("hello server\n");
   const port = await peer.receives("hello server");
@@ -72,8 +68,7 @@ onEveryRuntime("a slow reader of a client's stdout", async (t, runtime) => {
 onEveryRuntime("a slow reader of a server's stdout", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
   const peer = await openPeer(t);
-  const file = join(PROJECT, "server.ts");
-  const command = [...runtime.command, file, "127.0.0.1", "0"];
+  const command = commandOf(runtime, "server.ts", "127.0.0.1", 0);
   const server = await listening(new Program(t, command, { unread: true }));
   server.end();
   await peer.send(CONTROL, server.port);

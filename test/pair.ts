@@ -4,12 +4,21 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Program, PROJECT } from "./processes.ts";
-import type { Runtime } from "./runtimes.ts";
+import { type Runtime, runtimes } from "./runtimes.ts";
 
 const PEER = join(PROJECT, "test", "peer.py");
 
 export interface Server extends Program {
   port: number;
+}
+
+/** What stands on the command line to run a script of the project. */
+export function commandOf(
+  runtime: Runtime,
+  script: string,
+  ...args: (string | number)[]
+): string[] {
+  return [...runtime.command, join(PROJECT, script), ...args.map(String)];
 }
 
 export function start(
@@ -18,8 +27,34 @@ export function start(
   script: string,
   ...args: (string | number)[]
 ): Program {
-  const file = join(PROJECT, script);
-  return new Program(t, [...runtime.command, file, ...args.map(String)]);
+  return new Program(t, commandOf(runtime, script, ...args));
+}
+
+/** The same, with the numbers up to two million as its piped input. */
+export function startPiped(
+  t: TestContext,
+  runtime: Runtime,
+  script: string,
+  ...args: (string | number)[]
+): Program {
+  const seq = ["sh", "-c", 'seq 2000000 | "$@"', "sh"];
+  return new Program(t, [...seq, ...commandOf(runtime, script, ...args)]);
+}
+
+/** A bad network on a free port, in front of that one. */
+export async function startNetwork(
+  t: TestContext,
+  to: number,
+  ...options: (string | number)[]
+): Promise<Server> {
+  const script = "test/lossy-network.ts";
+  const target = `127.0.0.1:${to}`;
+  const program = start(t, runtimes[0]!, script, 0, target, ...options);
+  await program.until(() => program.stderr.includes("\n"));
+  const [, port] =
+    /^listening on port (\d+), seed \d+\n$/.exec(program.stderr) ?? [];
+  assert(port, program.stderr);
+  return Object.assign(program, { port: Number(port) });
 }
 
 /** A server that listens on a free port. */

@@ -1,25 +1,16 @@
 import assert from "node:assert/strict";
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { listening } from "./pair.ts";
-import { Program, PROJECT } from "./processes.ts";
+import { emptyFolder, Program, PROJECT } from "./processes.ts";
 import { onEveryRuntime, type Runtime } from "./runtimes.ts";
 import { converse } from "./transcript.ts";
 
 /** A folder that holds nothing but that script. */
 function paste(t: TestContext, script: string): string {
-  const folder = mkdtempSync(join(tmpdir(), "paste-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const folder = emptyFolder(t);
   copyFileSync(join(PROJECT, script), join(folder, basename(script)));
   return folder;
 }

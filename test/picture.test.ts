@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { freePort, NOT_LINUX } from "./kernel.ts";
 import { start } from "./pair.ts";
-import { Program, PROJECT } from "./processes.ts";
+import { emptyFolder, Program, PROJECT } from "./processes.ts";
 import { runtimes } from "./runtimes.ts";
 
 const COMMITTED = join(PROJECT, "test", "picture.svg");
@@ -14,9 +13,7 @@ const TIME = { timeout: 60_000, skip: NOT_LINUX };
 
 /** Record the picture anew, on a free port. */
 async function record(t: TestContext): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "picture-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const file = join(folder, "picture.svg");
+  const file = join(emptyFolder(t), "picture.svg");
   const port = freePort();
   const script = start(t, runtimes[0]!, "test/picture.ts", file, port);
   assert.equal(await script.exits(), 0, script.stderr);

@@ -3,6 +3,9 @@
 import assert from "node:assert/strict";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -34,6 +37,13 @@ export function endGroup(pid: number) {
 export function endWith(t: Pick<TestContext, "after">, pid: number) {
   groups.add(pid);
   t.after(() => endGroup(pid));
+}
+
+/** An empty folder that goes when the test ends. */
+export function emptyFolder(t: Pick<TestContext, "after">): string {
+  const folder = mkdtempSync(join(tmpdir(), "udp-chat-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
 }
 
 export class Program {

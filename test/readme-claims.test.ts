@@ -1,13 +1,12 @@
 // What the README promises beside its commands and transcripts.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { silentPort } from "./group.ts";
 import { listening, start, startClient, startServer } from "./pair.ts";
-import { Program } from "./processes.ts";
+import { emptyFolder, Program } from "./processes.ts";
 import {
   codeSpans,
   fileText,
@@ -30,14 +29,18 @@ function claimed(code: string) {
   }
 }
 
-/** A folder with these files. */
-function folder(t: TestContext, files: Record<string, string>): string {
-  const path = mkdtempSync(join(tmpdir(), "readme-"));
-  t.after(() => rmSync(path, { recursive: true }));
-  for (const [name, text] of Object.entries(files)) {
-    writeFileSync(join(path, name), text);
-  }
-  return path;
+/** A server.ts in a folder of its own, with this package.json if any. */
+function startAlone(
+  t: TestContext,
+  runtime: Runtime,
+  text: string,
+  options: { module?: string; args?: string[] } = {},
+): Program {
+  const cwd = emptyFolder(t);
+  const { module, args = [] } = options;
+  writeFileSync(join(cwd, "server.ts"), text);
+  if (module) writeFileSync(join(cwd, "package.json"), module);
+  return new Program(t, [...runtime.command, "server.ts", ...args], { cwd });
 }
 
 onEveryRuntime("README: a call of one's own", async (t, runtime) => {
@@ -49,9 +52,8 @@ onEveryRuntime("README: a call of one's own", async (t, runtime) => {
   );
   const changed = [before, main.replace(call, own)].join("async function main");
   assert.notEqual(changed, fileText("server.ts"));
-  const cwd = folder(t, { "server.ts": changed });
-  const command = [...runtime.command, "server.ts", "127.0.0.1", "0"];
-  const server = await listening(new Program(t, command, { cwd }));
+  const args = ["127.0.0.1", "0"];
+  const server = await listening(startAlone(t, runtime, changed, { args }));
   const client = await startClient(t, runtime, server.port);
   client.write("hello server\n");
   await client.prints(">>>HELLO SERVER\n>>>");
@@ -120,37 +122,21 @@ const MESSAGES: Record<
   ],
   'Unknown file extension ".ts"': [
     [node20],
-    (t, runtime) => {
-      const cwd = folder(t, {
-        "server.ts": fileText("server.ts"),
-        "package.json": MODULE,
-      });
-      return new Program(t, [...runtime.command, "server.ts"], { cwd });
-    },
+    (t, runtime) =>
+      startAlone(t, runtime, fileText("server.ts"), { module: MODULE }),
   ],
   "Failed to load the ES module": [
     nodes,
-    (t, runtime) => {
-      const cwd = folder(t, {
-        "server.ts": fileText("server.ts"),
-        "package.json": COMMONJS,
-      });
-      return new Program(t, [...runtime.command, "server.ts"], { cwd });
-    },
+    (t, runtime) =>
+      startAlone(t, runtime, fileText("server.ts"), { module: COMMONJS }),
   ],
   'Top-level await is currently not supported with the "cjs" output format': [
     [runtimeNamed("tsx")],
-    (t, runtime) => {
-      const cwd = folder(t, { "server.ts": "await Promise.resolve();" });
-      return new Program(t, [...runtime.command, "server.ts"], { cwd });
-    },
+    (t, runtime) => startAlone(t, runtime, "await Promise.resolve();"),
   ],
   "TypeScript enum is not supported in strip-only mode": [
     nodes,
-    (t, runtime) => {
-      const cwd = folder(t, { "server.ts": "enum Side { Left, Right }" });
-      return new Program(t, [...runtime.command, "server.ts"], { cwd });
-    },
+    (t, runtime) => startAlone(t, runtime, "enum Side { Left, Right }"),
   ],
 };
 

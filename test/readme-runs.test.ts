@@ -3,13 +3,13 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { networkInterfaces, tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { bound, freePort, idle, NOT_LINUX } from "./kernel.ts";
-import { Program } from "./processes.ts";
+import { emptyFolder, Program } from "./processes.ts";
 import {
   codeSpans,
   fileText,
@@ -90,9 +90,7 @@ const WAYS: [RegExp, Way][] = [
   [
     /^(test\/picture\.ts)$/,
     async (t, { command }, [script = ""]) => {
-      const folder = mkdtempSync(join(tmpdir(), "picture-"));
-      t.after(() => rmSync(folder, { recursive: true }));
-      const file = join(folder, "picture.svg");
+      const file = join(emptyFolder(t), "picture.svg");
       const args = [script, file, freePort()];
       const program = new Program(t, [...command, ...args]);
       assert.equal(await program.exits(), 0, program.stderr);

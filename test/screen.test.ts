@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { pythonCommand } from "./pair.ts";
-import { PROJECT } from "./processes.ts";
+import { commandOf, pythonCommand } from "./pair.ts";
 import { onEveryRuntime, type Runtime } from "./runtimes.ts";
 import { CTRL_C, CTRL_D, Terminal } from "./terminal.ts";
 
@@ -14,7 +12,7 @@ interface Conversation {
 }
 
 function script(runtime: Runtime, name: string) {
-  return [...runtime.command, join(PROJECT, name), "127.0.0.1"];
+  return commandOf(runtime, name, "127.0.0.1");
 }
 
 /** The transcript of the README, in two terminals. */
