@@ -38,8 +38,8 @@ const BACKLOG = 256; // datagrams kept while a person types, more are dropped
 const MAX_SIZE = 65_507; // bytes: 65,535 less the headers of IPv4 and UDP
 const PATIENCE = 5000; // ms until we say that no reply has come
 const backlog: Buffer[] = [];
-let silence =
-  `no reply from ${host}:${port} yet: lost, or nobody listens, which a socket that is not connected is not told. Ctrl+C ends the wait.`;
+let silence = `no reply from ${host}:${port} yet: lost, or nobody listens, \
+which a socket that is not connected is not told. Ctrl+C ends the wait.`;
 
 type Address = Pick<RemoteInfo, "address" | "port">;
 
@@ -135,8 +135,6 @@ function hide(rows: number) {
 // ---- Start and end ----
 
 const USAGE = "usage: client.ts [host] [port], by default 127.0.0.1 6000";
-const SILENCE = `no reply from ${host}:${port} yet: lost, or nobody listens, \
-which a socket that is not connected is not told. Ctrl+C ends the wait.`;
 
 /** Exit, with a last word or with the shell's prompt on a line of its own. */
 function leave(code: number, text = ""): never {
