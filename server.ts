@@ -136,10 +136,8 @@ function leave(code: number, text = ""): never {
   process.exit(code);
 }
 
-keyboard.on("close", () => {
-  if (!stdin.isTTY) return; // the last lines of a pipe are still to be used
-  if (ahead > 0) console.error(`not sent: ${ahead} lines typed ahead`);
-  leave(0); // Ctrl+D
+keyboard.on("close", () => { // Ctrl+D, or a pipe's end: its lines wait for us
+  if (stdin.isTTY) leave(0, ahead > 0 ? `not sent: ${ahead} lines` : "");
 });
 keyboard.on("SIGINT", () => leave(130)); // Ctrl+C: 128 + the signal's number
 process.on("SIGINT", () => leave(130));
