@@ -48,7 +48,10 @@ const BUNDLER = { module: "preserve", moduleResolution: "bundler" };
 const RECOMMENDED = `import tseslint from "typescript-eslint";
 export default tseslint.config(tseslint.configs.recommendedTypeChecked, {
   languageOptions: {
-    parserOptions: { projectService: true, tsconfigRootDir: "." },
+    parserOptions: {
+      projectService: true,
+      tsconfigRootDir: import.meta.dirname,
+    },
   },
 });
 `;
