@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { commandOf, pythonCommand } from "../support/pair.ts";
-import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
+import { on, type Runtime, withOlderBuns } from "../support/runtimes.ts";
 import { CTRL_C, CTRL_D, Terminal } from "../support/terminal.ts";
 
 interface Conversation {
@@ -70,7 +70,8 @@ for (
 ) {
   const end = `exit ${code}, settings as before`;
 
-  onEveryRuntime(
+  on(
+    withOlderBuns,
     `the transcript on a terminal, then ${key}, client first`,
     async (t, runtime) => {
       const { server, client, port, from } = await converseOn(t, runtime);
@@ -94,7 +95,8 @@ for (
     },
   );
 
-  onEveryRuntime(
+  on(
+    withOlderBuns,
     `the transcript on a terminal, then ${key}, server first`,
     async (t, runtime) => {
       const { server, client, port, from } = await converseOn(t, runtime);
@@ -121,7 +123,7 @@ for (
   );
 }
 
-onEveryRuntime("lines typed ahead on a terminal", async (t, runtime) => {
+on(withOlderBuns, "lines typed ahead on a terminal", async (t, runtime) => {
   const { server, client, port, from } = await converseOn(t, runtime);
   server.type("one\rtwo\r");
   const shown = [
