@@ -175,15 +175,11 @@ on(
       await peer.send("!still there?", port);
       await peer.receives("you said STILL THERE?");
     }
-    for (const { stdout } of [first, second]) {
-      assert.equal(
-        stdout.trimEnd().split("\n").length,
-        2,
-        stdout.slice(0, 500),
-      );
-    }
-  },
-);
+    for (const bot of [first, second]) {
+    await bot.until(() => bot.stdout.endsWith("!still there?\n"));
+    assert.equal(bot.stdout.trimEnd().split("\n").length, 2, bot.stdout);
+  }
+});
 
 // ---- What is seen when it does not work ----
 

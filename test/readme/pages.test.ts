@@ -39,7 +39,7 @@ test("both languages are alike, line by line", () => {
     for (const [i, line] of english.lines.entries()) {
       const other = chinese.lines[i] ?? "nothing";
       const fence = line.startsWith("```");
-      const same = inBlock ? (text: string) => text : kindOf;
+      const same: (text: string) => string = inBlock ? (text: string) => text : kindOf;
       if (fence) inBlock = !inBlock;
       assert.equal(same(other), same(line), `${chinese.file}:${i + 1}`);
     }
