@@ -108,7 +108,7 @@ keyboard.on("line", (line) => {
 /** Print above the line being typed, which stays as it is. */
 function print(text: string, to: NodeJS.WritableStream = stdout) {
   if (terminal) hide(keyboard.getCursorPos().rows);
-  to.write(text + "\n");
+  to.write(`${text}\n`);
   if (terminal) keyboard.prompt(true);
 }
 
@@ -136,10 +136,8 @@ function leave(code: number, text = ""): never {
   process.exit(code);
 }
 
-keyboard.on("close", () => {
-  if (!stdin.isTTY) return; // the last lines of a pipe are still to be used
-  if (ahead > 0) console.error(`not sent: ${ahead} lines typed ahead`);
-  leave(0); // Ctrl+D
+keyboard.on("close", () => { // Ctrl+D, or a pipe's end: its lines wait for us
+  if (stdin.isTTY) leave(0, ahead > 0 ? `not sent: ${ahead} lines` : "");
 });
 keyboard.on("SIGINT", () => leave(130)); // Ctrl+C: 128 + the signal's number
 process.on("SIGINT", () => leave(130));
@@ -147,7 +145,7 @@ process.on("SIGTERM", () => leave(143));
 process.on("SIGHUP", () => leave(129));
 // Ctrl+Z stops the whole job, npx and tsx too; the timer runs on after `fg`.
 keyboard.on("SIGTSTP", () => {
-  const job = process.versions["deno"] ? process.pid : 0; // Deno refuses 0
+  const job = "deno" in process.versions ? process.pid : 0; // Deno: no 0
   stdin.setRawMode(false);
   process.kill(job, "SIGTSTP");
   setTimeout(() => stdin.setRawMode(true) && keyboard.prompt(true), 100);
