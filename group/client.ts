@@ -6,78 +6,335 @@
 //   bun group/client.ts NAME [host] [port]
 //   deno run --allow-net group/client.ts NAME [host] [port]
 //
-// UDP may lose, repeat and reorder datagrams. Three habits make up for it:
-//   1. What we say is numbered, and said again until the server has taken it.
-//   2. What we hear is numbered too: each line is shown once and in its turn,
-//      and we ask for what is missing, soon if we know of it, else now and then.
-//   3. A server that does not know us, or no longer, is joined (again).
-// The words of the protocol (/join, /say, /have ...) are a table in README.md.
+// A network promises nothing; five ideas make the chat reliable all the same:
+//   1. Prove your address: send back a cookie that only you can have received.
+//   2. Number the lines: show each once and in its turn, ask for what is missing.
+//   3. Repeat until answered: one request in flight says all there is to say.
+//   4. Know each other by a secret, for addresses change, and can be forged.
+//   5. Never send more than the other side has room for.
+// The words of the protocol (#, /join, /say, /have ...) are a table in README.md.
 
 // @ts-ignore: for tsc; Deno has the types of Node built in
 /// <reference types="node" />
 import { Buffer } from "node:buffer";
-import { createSocket, type Socket } from "node:dgram";
+import { randomBytes, randomInt } from "node:crypto";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { BlockList } from "node:net";
 import process from "node:process";
 import * as readline from "node:readline";
 
-// ---- Constants ----
+const [wanted = "", host = "127.0.0.1", port = "6001", extra] = process.argv
+  .slice(2);
+const server = new BlockList(); // compares addresses, however spelled
+let address = ""; // of the server
+let sk: Socket;
+let keyboard: readline.Interface;
+let clock: ReturnType<typeof setInterval>;
 
-const USAGE = "usage: client.ts NAME [host] [port], by default 127.0.0.1 6001";
-const HELP = "* /name NEW: a new name, /who: who is here, /quit: leave";
-const PROMPT = ">>>";
+/** A member has three inputs: the keyboard, the socket and the clock. */
+async function main(): Promise<void> {
+  checkArguments();
+  const found = await lookup(host);
+  address = found.address;
+  keyboard = openKeyboard();
+  sk = createSocket(found.family === 6 ? "udp6" : "udp4", receive);
+  clock = setInterval(() => setImmediate(tick), TICK); // after what has come
+  keyboard.on("line", typed).on("close", leave).on("SIGINT", interrupt);
+  server.addAddress(...comparable(address));
+  sk.on("error", () => {}); // what cannot be sent is as good as lost
+  tick();
+}
+
+// ---- A datagram comes in ----
+
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
+// What could move the cursor or turn text around on the reader's screen.
+const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+const AHEAD = 2048; // lines that wait for one before them, at the most
+let run = ""; // of the server whose lines we number
+let joined = false;
+let have = -1; // all lines up to this number are shown; -1: not one is for us
+let known = -1; // the highest number that we know of
+const ahead = new Map<number, string>(); // lines behind a gap
+let gapSince = 0; // ms
+let newsAt = 0; // when have grew last, ms
+let unackedAt = 0; // since when it is more than the server knows, ms
+let heardAt = 0; // when the server last said anything, ms
+let complete = false; // its last answer had no more for us
+let heard: string[] = []; // what this datagram lets us show
+let warned = false; // of replies from elsewhere
+
+function receive(msg: Buffer, from: RemoteInfo): void {
+  const [head = "", ...lines] = UTF8.decode(msg).split("\n").map(visible);
+  const [mark, itsRun = "", asked] = head.split(" ");
+  if (mark !== `#${token}` || asked === undefined || ended) return; // a forgery
+  if (
+    !server.check(...comparable(from.address)) || from.port !== Number(port)
+  ) {
+    const where = `${from.address}:${from.port}`;
+    if (!warned) tell(`* a reply came from ${where}: start with that address`);
+    warned = true;
+    return;
+  }
+  const now = performance.now();
+  const [had, gap, firstUnsaid] = [have, known > have, next];
+  const answer = requestedAt > 0 && Number(asked) >= requestedAt;
+  const stranger = answer && lines[0]?.startsWith("/join ");
+  if (itsRun !== run && !stranger) return; // late, from a server that is gone
+  heardAt = now;
+  if (answer) {
+    const trip = Math.max(now - Number(asked), 1);
+    rtt = rtt === 0 ? trip : rtt * 0.875 + trip * 0.125; // RFC 6298
+    requestedAt = 0;
+    complete = true;
+  }
+  for (const line of lines) hear(line, answer, itsRun);
+  complete &&= have === known;
+  const refused = answer && flying > 0 && next === firstUnsaid;
+  if (answer) pausedUntil = refused ? now + Math.max(rtt, 50) : 0;
+  if (have > had) [calm, newsAt] = [1000, now];
+  if (have > had && had === acked) unackedAt = now;
+  const repaired = answer && repairing && ahead.size > 0;
+  if (!gap || have > had) gapSince = repaired ? 0 : now;
+  if (joined && away) tell("* the server was away and is back");
+  if (joined) away = false;
+  if (heard.length > 0) show(heard.join("\n"));
+  heard = [];
+  tick();
+}
+
+/** Take one line of the server's; all but the group's only in an answer. */
+function hear(line: string, answer: boolean, itsRun: string): void {
+  const [word = "", first = "", second = ""] = line.split(" ");
+  if (/^\d+$/.test(word)) take(Number(word), line.slice(word.length + 1));
+  if (!answer || ended) return;
+  const n = Number(first);
+  switch (word) {
+    case "/join": // it does not know us, or not at this address
+      if (itsRun !== run) {
+        if (run) [have, away] = [0, true]; // it is new: we want all its lines
+        [known, acked] = [have, 0];
+        ahead.clear();
+      } else if (!joined) requestedAt = time; // it came twice: don't hurry
+      [cookie, run, joined] = [first, itsRun, false];
+      break;
+    case "/welcome":
+      joined = true;
+      if (have < 0) have = acked = n;
+      known = Math.max(known, n);
+      if (second !== name) {
+        tell(`* ${name} is not free: you are ${second}, see /help`);
+      }
+      name = second;
+      break;
+    case "/said": // our lines up to this one are taken
+      unsaid.splice(0, Math.max(n - next + 1, 0));
+      next = Math.max(next, n + 1);
+      if (unsaid.length < QUEUE && !leaving) keyboard.resume();
+      if (quitting && unsaid.length === 0) end();
+      break;
+    case "/sent":
+      known = Math.max(known, n);
+      break;
+    case "/gone":
+      skip(n);
+      break;
+    case "/full":
+      end("* the group is full, try later");
+      break;
+    case "*":
+      heard.push(line);
+  }
+}
+
+/** Show line n of the group in its turn. */
+function take(n: number, text: string): void {
+  if (have < 0 || n <= have || n > have + AHEAD) return;
+  known = Math.max(known, n);
+  ahead.set(n, text);
+  while (ahead.has(have + 1)) {
+    have++;
+    const text = ahead.get(have) ?? "";
+    ahead.delete(have);
+    heard.push(text);
+    const [, old, now] = /^\* (\S+) is now (\S+)$/.exec(text) ?? [];
+    if (now && old === name) name = now;
+  }
+}
+
+/** The lines up to n are not kept any more. */
+function skip(n: number): void {
+  const there = [...ahead.keys()].filter((one) => one <= n).sort((a, b) =>
+    a - b
+  );
+  const missed = n - have - there.length;
+  if (missed <= 0) return;
+  heard.push(`* you missed ${missed} lines`);
+  for (const one of there) {
+    have = one - 1;
+    take(one, ahead.get(one) ?? "");
+  }
+  have = Math.max(have, n);
+  known = Math.max(known, n);
+}
+
+function visible(text: string): string {
+  return text.replace(UNSAFE, (c) => `\\u{${c.charCodeAt(0).toString(16)}}`);
+}
+
+// ---- What goes out: one request at a time ----
+
 const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
 const TEXT = 1000; // bytes of a line: its number and our name need room too
 const QUEUE = 10_000; // lines not taken yet, before a pipe has to wait
-const PACE = 20; // ms from one taken datagram to the next, so that all can follow
-const TICK = 50; // ms between two looks at what is overdue
-const SOON = 100; // ms until we ask again for what we know is missing
-const RETRY = 400; // ms until we repeat what got no answer
-const IDLE = 8000; // ms, our longest silence when all is well
+const NEWS = 64; // lines that we have, before we say so
+const IDLE = 15_000; // ms, our longest silence when all is well
+const token = randomBytes(8).toString("hex");
+let name = wanted.normalize("NFKC");
+let cookie = "0"; // proves our address to the server, which made it
+const unsaid: string[] = []; // what the server has not taken yet
+let next = randomInt(1, 1e9); // the number of the first of these
+let flying = 0; // how many of these the last request said
+let pausedUntil = 0; // the server took none of them, ms
+let time = 0; // of the last request, ms, no two have the same
+let requestedAt = 0; // what it was the first time, or 0: none is in flight
+let repairing = false; // it asked for lines
+let rtt = 0; // a round trip, ms, or 0 if we don't know yet
+let acked = 0; // the server knows that we have all lines up to this one
+let calm = 1000; // ms until we ask for lines, if we know of none
+
+/** When is the next request due? */
+function due(now: number): number {
+  const soon = 1.5 * (rtt || 200); // ms
+  if (requestedAt > 0) {
+    return time + Math.min(Math.max(soon, 100, silence(now)), 2000);
+  }
+  if (!joined) return 0;
+  if (unsaid.length > 0) return pausedUntil;
+  if (have - acked >= NEWS) return 0;
+  if (known > have) return gapSince + soon;
+  if (leaving) return 0;
+  const ack = have > acked ? unackedAt + 2000 : Infinity;
+  return Math.min(ack, Math.max(newsAt, time) + calm, time + IDLE);
+}
+
+function silence(now: number): number {
+  return requestedAt > 0 ? now - Math.max(heardAt, requestedAt) : 0;
+}
+
+/** Say all that there is to say, as much as fits into a datagram. */
+function request(now: number): void {
+  time = Math.max(Math.trunc(now), time + 1);
+  if (requestedAt === 0) {
+    requestedAt = time;
+    calm = Math.min(calm * 2, IDLE);
+  }
+  let text = `#${token} ${time}\n`;
+  if (!joined) text += `/join ${cookie} ${name} ${next - 1}\n`;
+  repairing = known > have && now >= gapSince + 1.5 * (rtt || 200);
+  if (have >= 0) text += `/have ${have}${repairing ? missing() : ""}\n`;
+  acked = have;
+  flying = 0;
+  for (const line of cookie === "0" ? [] : unsaid) {
+    const say = `/say ${next + flying} ${line}\n`;
+    if (Buffer.byteLength(text + say) > DATAGRAM) break;
+    text += say;
+    flying++;
+    if (line.startsWith("/")) break; // the server keeps its last reply only
+  }
+  sk.send(text, Number(port), address);
+}
+
+/** The gaps between the lines that we have, the first few. */
+function missing(): string {
+  let [from, gaps] = [have + 1, ""];
+  const there = [...ahead.keys()].sort((a, b) => a - b);
+  if (there.length === 0) there.push(known + 1);
+  for (const n of there) {
+    if (n > from && gaps.length < 200) gaps += ` ${from}-${n - 1}`;
+    from = n + 1;
+  }
+  return gaps;
+}
+
+// ---- The clock ----
+
+const TICK = 20; // ms between two looks at what is due
 const AWAY = 5000; // ms without an answer until we say so
 const GIVE_UP = 10_000; // ms without an answer until we leave all the same
-const RUN = 4; // digits of a cookie that only another run of the server changes
-const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
-// What could move the cursor or turn text around on the reader's screen.
-const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-
-// ---- State ----
-
-const [wanted = "", host = "127.0.0.1", port = "6001", extra] = process.argv
-  .slice(2);
-let name = wanted.normalize("NFKC");
-let sk: Socket | undefined; // until the end
-let address = ""; // of the server
-let cookie = ""; // proves our address to the server, which made it
-let session = ""; // tells one membership from the next
-let joined = false;
-let leaving = false; // there is no more input
-let quitting = false; // and nothing else left to do
-let have = 0; // all lines up to this number are shown
-let known = 0; // the highest number we heard of
-const unsaid: string[] = []; // what the server has not taken yet
-let next = 1; // the number of the first of these
-let flown = 0; // when the first of these, as many as fit, were sent, ms, or 0
-let probed = 0; // when we last asked for lines, or had news, ms
-let sent = 0; // when we last sent anything, ms
-let unanswered = 0; // since when there is no answer to anything, ms, or 0
-let calm = RETRY; // ms until we ask for lines, if none is known to be missing
+let connecting = false; // we said so
 let away = false; // we said that there is no answer
+let leaving = false; // there is no more input
+let leftAt = 0; // ms
+let quitting = false; // and /quit is our last line
+let patience = GIVE_UP;
+let code = 0;
+let undelivered = 0;
+let ended = false;
 
-// ---- The screen ----
+function tick(): void {
+  if (ended) return;
+  const now = performance.now();
+  const quiet = silence(now);
+  if (quiet > 1000 && run === "" && !connecting) {
+    connecting = true;
+    tell(`* connecting to ${host}:${port} …`);
+  }
+  if (quiet > AWAY && !away) {
+    away = true;
+    tell(`* the server is away, no answer from ${host}:${port}`);
+  }
+  showWaiting(quiet > 1000 ? unsaid : []);
+  if (leaving && Math.min(quiet, now - leftAt) > patience) return end();
+  if (leaving && !quitting && unsaid.length === 0) {
+    if (cookie === "0") return end();
+    if (complete) quit();
+  }
+  if (now >= due(now)) request(now);
+}
 
+/** Leave behind all that is said; tick has the rest of it. */
+function quit(): void {
+  quitting = true;
+  unsaid.push("/quit");
+}
+
+// ---- The keyboard and the screen ----
+
+const HELP = "* /name NEW: a new name, /who: who is here, /quit: leave";
+const PROMPT = ">>>";
 const { stdin, stdout } = process;
-const terminal = stdin.isTTY === true && stdout.isTTY === true;
-const keyboard = readline.createInterface({
-  input: stdin,
-  output: stdout,
-  terminal,
-  crlfDelay: Infinity,
-});
-keyboard.setPrompt(PROMPT);
+const terminal = stdin.isTTY && stdout.isTTY;
 let prompting = terminal;
+let waiting = ""; // lines above the prompt that the server has not answered
+
+function openKeyboard(): readline.Interface {
+  const options = { input: stdin, output: stdout, crlfDelay: Infinity };
+  const keyboard = readline.createInterface({ ...options, terminal });
+  keyboard.setPrompt(PROMPT);
+  if (prompting) keyboard.prompt();
+  return keyboard;
+}
+
+function typed(line: string): void {
+  if (prompting) { // it comes back from the server: take it off the screen
+    keyboard.setPrompt(waiting + PROMPT + line);
+    hide(keyboard.getCursorPos().rows + 1);
+    keyboard.setPrompt(waiting + PROMPT);
+    keyboard.prompt();
+  }
+  const [word] = line.split(" ");
+  if (leaving || line === "") return;
+  if (word === "/quit") return leave();
+  if (word === "/help") return tell(HELP);
+  const text = visible(line);
+  const size = Buffer.byteLength(text);
+  if (size > TEXT) return tell(`* not said: ${size} bytes, over ${TEXT}`);
+  unsaid.push(text);
+  setImmediate(tick); // with all that is typed by then
+  if (unsaid.length >= QUEUE) keyboard.pause();
+}
 
 /** Show text above the line being typed: hide it, print, show it again. */
 function show(text: string): void {
@@ -101,199 +358,59 @@ function tell(text: string): void {
   else console.error(text);
 }
 
-function visible(text: string): string {
-  return text.replace(UNSAFE, (c) => `\\u{${c.charCodeAt(0).toString(16)}}`);
-}
-
-// ---- What comes in ----
-
-function receive(msg: Buffer): void {
-  const had = have;
-  const heard: string[] = [];
-  let fresh = true; // false for notices that came before, with this /said
-  let upToDate = false;
-  unanswered = 0;
-  for (const line of UTF8.decode(msg).split("\n").map(visible)) {
-    const [word = "", first = "", given = ""] = line.split(" ");
-    const n = Number(/\d{1,15}/.exec(line)?.[0] ?? 0); // the first number in it
-    const numbered = joined && /^\d+$/.test(word);
-    if (numbered || word === "/have") known = Math.max(known, n);
-    if (quitting && (word === "/join" || line === "* goodbye")) return end();
-    if (word === "/join") join(first);
-    else if (word === "/welcome") welcome(n, given);
-    else if (word === "/full") return end("* the group is full, try later");
-    else if (!joined) continue;
-    else if (word === "/said") fresh = taken(n);
-    else if (word === "*" && fresh) heard.push(line);
-    else if (word === "/have") upToDate = n <= have;
-    else if (word === "/gone" && n > have) {
-      heard.push(`* you missed ${n - have} lines`);
-      have = n;
-    } else if (numbered && n === have + 1) { // any other comes again, in its turn
-      have = n;
-      const text = line.slice(word.length + 1);
-      heard.push(text);
-      const [, old, now] = /^\* (\S+) is now (\S+)$/.exec(text) ?? [];
-      if (now && old === name) name = now;
-    }
-  }
-  if (joined && away) {
-    away = false;
-    tell("* the server was away and is back");
-  }
-  if (heard.length > 0) show(heard.join("\n"));
-  if (have > had) [calm, probed] = [RETRY, performance.now()];
-  if (have > had && known > have) probe();
-  if (upToDate && known <= have && leaving && unsaid.length === 0) {
-    quitting = true;
-    probe();
-  }
-}
-
-/** The server does not know us: we are new, or it is. */
-function join(proof: string): void {
-  const hurry = proof !== cookie && (joined || cookie === "");
-  [joined, cookie] = [false, proof];
-  if (hurry) probe(); // else this came late, or twice: tick will see to it
-}
-
-/** We are in, and get the lines after n; perhaps not for the first time. */
-function welcome(n: number, given: string): void {
-  if (joined) return; // it came twice
-  const former = session;
-  session = `${cookie} ${n}`;
-  const restarted = former !== "" &&
-    former.slice(0, RUN) !== cookie.slice(0, RUN);
-  away ||= restarted;
-  if (session !== former) {
-    if (former === "") have = n;
-    if (restarted) have = 0; // the server numbers anew, and so do we
-    [known, next] = [Math.max(n, have), 1];
-    if (given !== name) tell(`* ${name} is taken: you are ${given}, see /help`);
-    name = given;
-  }
-  [joined, flown, calm] = [true, 0, RETRY];
-  flush();
-}
-
-/** Our lines up to k are taken; false if we knew that. */
-function taken(k: number): boolean {
-  const count = Math.min(k - next + 1, unsaid.length);
-  if (count <= 0) return false;
-  unsaid.splice(0, count);
-  next += count;
-  [flown, calm] = [0, RETRY];
-  setTimeout(flush, PACE);
-  if (unsaid.length < QUEUE && !leaving) keyboard.resume();
-  return true;
-}
-
-// ---- What goes out ----
-
-function send(datagram: string): void {
-  sent = performance.now();
-  unanswered ||= sent;
-  sk?.send(datagram, Number(port), address);
-}
-
-/** Queue a line; flush takes it from there. */
-function say(line: string): void {
-  const text = visible(line);
-  const size = Buffer.byteLength(text);
-  if (size > TEXT) return tell(`* not said: ${size} bytes, over ${TEXT}`);
-  unsaid.push(text);
-  if (unsaid.length === 1) setImmediate(flush); // with all that comes by then
-  if (unsaid.length >= QUEUE) keyboard.pause();
-}
-
-/** Say the first lines, as many as fit, unless some are in flight already. */
-function flush(): void {
-  if (!joined || flown > 0 || unsaid.length === 0) return;
-  let datagram = "";
-  for (const [i, text] of unsaid.entries()) {
-    const line = `/say ${next + i} ${text}\n`;
-    if (Buffer.byteLength(datagram + line) > DATAGRAM) break;
-    datagram += line;
-    if (text.startsWith("/")) break; // the server can repeat its last answer
-  }
-  send(datagram);
-  flown = sent;
-}
-
-/** Ask to be let in, or for the lines that follow ours, or to be let go. */
-function probe(): void {
-  calm = Math.min(calm * 2, IDLE);
-  if (quitting) send("/quit");
-  else send(joined ? `/have ${have}` : `/join ${cookie} ${name}`);
-  probed = sent;
-}
-
-/** What is overdue? This alone makes up for all datagrams that get lost. */
-function tick(): void {
-  if (!sk) return;
-  const now = performance.now();
-  const silence = unanswered > 0 ? now - unanswered : 0;
-  const done = leaving && unsaid.length === 0;
-  if (silence > AWAY && !away) {
-    away = true;
-    tell(`* the server is away, no answer from ${host}:${port}`);
-  }
-  if (leaving && silence > GIVE_UP || done && cookie === "") return end();
-  quitting ||= done && !joined;
-  if (flown > 0 && now - flown > RETRY) {
-    flown = 0;
-    flush();
-  }
-  const soon = joined && !quitting && (known > have || done);
-  const wait = soon ? SOON : silence > RETRY || !joined ? RETRY : calm;
-  if (now - probed > wait || now - sent > IDLE) probe();
+/** Show lines above the prompt as long as they wait for an answer. */
+function showWaiting(lines: string[]): void {
+  const more = lines.length > 5 ? [`and ${lines.length - 5} more`] : [];
+  const all = [...lines.slice(0, 5), ...more];
+  const text = all.map((line) => `… ${line}\n`).join("");
+  if (text === waiting || !prompting) return;
+  hide();
+  waiting = text;
+  keyboard.setPrompt(waiting + PROMPT);
+  keyboard.prompt(true);
 }
 
 // ---- Start and end ----
 
-// What has come in by then is read before an immediate: perhaps the answer.
-const clock = setInterval(() => setImmediate(tick), TICK);
+const USAGE = "usage: client.ts NAME [host] [port], by default 127.0.0.1 6001";
+const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
 
-function end(problem = ""): void {
-  clearInterval(clock);
-  sk?.close();
-  sk = undefined;
-  keyboard.close();
-  const { length } = unsaid;
-  if (problem) console.error(problem);
-  if (length > 0) console.error(`${length} lines were not delivered`);
-  process.exitCode = problem || length > 0 ? 1 : 0; // no exit(): slow pipes
-}
-
-function interrupt(): void {
-  prompting = false;
-  if (terminal) stdout.write("\n"); // the shell's prompt on a line of its own
-  keyboard.close();
-  send("/quit");
-  sk = undefined;
-  setTimeout(() => process.exit(130), 20); // ms, for it to be on its way
-}
-
-function typed(line: string): void {
-  if (prompting) { // it comes back from the server: take it off the screen
-    keyboard.setPrompt(PROMPT + line);
-    hide(keyboard.getCursorPos().rows + 1);
-    keyboard.setPrompt(PROMPT);
-    keyboard.prompt();
-  }
-  if (leaving) return;
-  leaving = /^\/quit(\s|$)/.test(line);
-  if (leaving) setImmediate(() => keyboard.close()); // not amid its input
-  else if (/^\/help(\s|$)/.test(line)) tell(HELP);
-  else say(line);
+function comparable(address: string): [string, "ipv4" | "ipv6"] {
+  const family = address.includes(":") ? "ipv6" : "ipv4";
+  return [address.replace(/%.*/, ""), family]; // Deno refuses a zone
 }
 
 /** There is no more input: tick ends us when all of it is delivered. */
-function closed(): void {
+function leave(): void {
+  if (leaving) return;
   if (prompting) hide();
   prompting = false;
   leaving = true;
-  if (unanswered > 0) unanswered = performance.now(); // give up 10 s from now
+  complete = false;
+  leftAt = performance.now();
+  setImmediate(() => keyboard.close()); // not amid its input
+}
+
+/** Leave at once, without what has not been sent yet. */
+function interrupt(): void {
+  if (quitting) return end();
+  if (terminal) stdout.write("\n"); // the shell's prompt on a line of its own
+  leave();
+  [patience, code, requestedAt] = [1000, 130, 0];
+  undelivered = unsaid.splice(flying).length;
+  quit();
+  tick();
+}
+
+function end(problem = ""): void {
+  ended = true;
+  keyboard.close();
+  clearInterval(clock);
+  sk.close();
+  undelivered += unsaid.filter((line) => line !== "/quit").length;
+  if (problem) console.error(problem);
+  if (undelivered > 0) console.error(`${undelivered} lines were not delivered`);
+  process.exitCode = code || (problem || undelivered > 0 ? 1 : 0); // no exit(): slow pipes
 }
 
 function exit(code: number, text: string): never {
@@ -301,31 +418,22 @@ function exit(code: number, text: string): never {
   process.exit(code);
 }
 
-async function main() {
+function checkArguments(): void {
   if (wanted === "-h" || wanted === "--help") exit(0, USAGE);
   const named = NAME.test(name) && !wanted.startsWith("-");
   if (!named) exit(2, `"${wanted}" is not 1 to 20 letters or digits, ${USAGE}`);
   const odd = /^(-|$|[0.:]+$|\d+$)/.test(host) ? host : extra;
   if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
-  const valid = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
-  if (!valid) exit(2, `port "${port}" is not a whole number from 1 to 65535`);
-  keyboard.on("line", typed).on("close", closed).on("SIGINT", interrupt);
-  process.on("SIGINT", interrupt);
-  stdout.on("error", () => process.exit()); // whoever read it has left
-  if (prompting) keyboard.prompt();
-  const found = await lookup(host);
-  const ip = found.family === 6 ? "ipv6" : "ipv4";
-  const server = new BlockList(); // compares addresses, however spelled
-  server.addAddress(found.address, ip);
-  address = found.address;
-  sk = createSocket(ip === "ipv6" ? "udp6" : "udp4", (msg, from) => {
-    const ours = from.port === Number(port) && server.check(from.address, ip);
-    if (sk && ours) receive(msg);
-  });
-  sk.on("error", () => {}); // as good as lost: there will be no answer
-  probe();
+  const isPort = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
+  if (!isPort) exit(2, `port "${port}" is not a whole number from 1 to 65535`);
 }
 
-main().catch((error) =>
-  exit(1, `cannot reach ${host}:${port}, check the host: ${error.message}`)
+process.on("SIGINT", interrupt).on("SIGTERM", leave).on("SIGHUP", leave);
+stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
+  if (code === "EPIPE") process.exit(); // whoever read it has left
+});
+stdin.on("error", ({ message }) => end(`cannot read the input: ${message}`));
+
+main().catch(({ message }: Error) =>
+  exit(1, `cannot reach ${host}:${port}, check the host: ${message}`)
 );
