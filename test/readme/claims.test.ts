@@ -176,10 +176,11 @@ on(
       await peer.receives("you said STILL THERE?");
     }
     for (const bot of [first, second]) {
-    await bot.until(() => bot.stdout.endsWith("!still there?\n"));
-    assert.equal(bot.stdout.trimEnd().split("\n").length, 2, bot.stdout);
-  }
-});
+      await bot.until(() => bot.stdout.endsWith("!still there?\n"));
+      assert.equal(bot.stdout.trimEnd().split("\n").length, 2, bot.stdout);
+    }
+  },
+);
 
 // ---- What is seen when it does not work ----
 

@@ -1,6 +1,7 @@
 // What the pages say stands in the project: names, quotations, links; and both
 // languages have the same. What can be run is run by the other tests here.
 
+import { marked } from "marked";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -39,7 +40,9 @@ test("both languages are alike, line by line", () => {
     for (const [i, line] of english.lines.entries()) {
       const other = chinese.lines[i] ?? "nothing";
       const fence = line.startsWith("```");
-      const same: (text: string) => string = inBlock ? (text: string) => text : kindOf;
+      const same: (text: string) => string = inBlock
+        ? (text: string) => text
+        : kindOf;
       if (fence) inBlock = !inBlock;
       assert.equal(same(other), same(line), `${chinese.file}:${i + 1}`);
     }
@@ -69,6 +72,14 @@ test("only blocks that the tests understand", () => {
         .map(({ place, language }) => `${place}: a "${language}" block`)
     ),
   );
+});
+
+test("no asterisk is left over, as CommonMark does beside Chinese points", () => {
+  for (const { file, lines } of pages) {
+    const html = marked.parse(lines.join("\n"), { async: false });
+    const text = html.replace(/<code.*?<\/code>/gs, "");
+    assert.doesNotMatch(text, /.{0,20}\*.{0,20}/, file);
+  }
 });
 
 /** Code without blank lines, comments of a line's own, and indentation. */

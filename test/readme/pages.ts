@@ -100,7 +100,7 @@ function collect(
 }
 
 /** Each page in English and in Chinese. */
-export const pairs: [Page, Page][] = ["README"].map((name) => [
+export const pairs: [Page, Page][] = ["README", "group/README"].map((name) => [
   read(`${name}.md`),
   read(`${name}.zh-CN.md`),
 ]);
