@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
@@ -181,6 +182,40 @@ on(
     }
   },
 );
+
+// A network of the test's own, in which an address can go away.
+const UNSHARE = ["unshare", "--user", "--map-root-user", "--net"];
+const LOOPBACK = "ip link set lo up && ip addr add 192.0.2.1/32 dev lo";
+const NO_NAMESPACE = spawnSync(UNSHARE[0]!, [...UNSHARE.slice(1), "ip", "link"])
+        .status === 0 || process.env["CI"]
+  ? false
+  : "unshare and ip are needed";
+const SAY = `import socket, sys
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind((sys.argv[1], 0))
+sock.sendto(b"!hello", ("127.0.0.1", int(sys.argv[2])))
+if sys.argv[3:]: print(sock.recv(1200).decode())`;
+
+on(runtimes, "a peer that the bot cannot reach", async (t, runtime) => {
+  if (NO_NAMESPACE) return t.skip(NO_NAMESPACE);
+  const enter = [...UNSHARE, "sh", "-c", `${LOOPBACK} && exec "$@"`, "sh"];
+  const command = [...enter, ...runtime.command];
+  const bot = await listening(startBot(t, { ...runtime, command }));
+  const inside = async (...command: string[]) => {
+    const target = ["nsenter", "--target", String(bot.pid), "--user", "--net"];
+    const all = [...target, "--preserve-credentials", "--", ...command];
+    const program = new Program(t, all);
+    assert.equal(await program.exits(), 0, program.stderr);
+    return program.stdout;
+  };
+  process.kill(-bot.pid, "SIGSTOP");
+  await inside("python3", "-c", SAY, "192.0.2.1", String(bot.port));
+  await inside("ip", "addr", "del", "192.0.2.1/32", "dev", "lo");
+  process.kill(-bot.pid, "SIGCONT");
+  await bot.complains(/^not sent: /);
+  const more = ["127.0.0.1", String(bot.port), "and wait"];
+  assert.equal(await inside("python3", "-c", SAY, ...more), "you said HELLO\n");
+});
 
 // ---- What is seen when it does not work ----
 
