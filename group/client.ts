@@ -1,299 +1,417 @@
 #!/usr/bin/env -S npx tsx
 // A group chat over UDP, a member: what you type goes to the server, and what
 // anybody says comes back from it, in the same order for all.
-//   npx tsx group/client.ts NAME [host] [port]                Node 20 and later
+//   npx tsx group/client.ts NAME [host] [port]                Node 20.6 and later
 //   node group/client.ts NAME [host] [port]                   Node 22.18 and later
 //   bun group/client.ts NAME [host] [port]
 //   deno run --allow-net group/client.ts NAME [host] [port]
 //
-// UDP may lose, repeat and reorder datagrams. Three habits make up for it:
-//   1. What we say is numbered, and said again until the server has taken it.
-//   2. What we hear is numbered too: each line is shown once and in its turn,
-//      and we ask for what is missing, soon if we know of it, else now and then.
-//   3. A server that does not know us, or no longer, is joined (again).
-// The words of the protocol (/join, /say, /have ...) are a table in README.md.
+// A network promises nothing; five ideas make the chat reliable all the same:
+//   1. Prove your address: send back a cookie that only you can have received.
+//   2. Number the lines: show each once and in its turn, ask for what is missing.
+//   3. Repeat until answered: one request in flight says all there is to say.
+//   4. Know each other by a secret, for addresses change, and can be forged.
+//   5. Never send more than the other side has room for.
+// The words of the protocol (#, /join, /say, /have ...) are a table in README.md.
 
-// @ts-ignore: for tsc; Deno has the types of Node built in
 /// <reference types="node" />
 import { Buffer } from "node:buffer";
-import { createSocket, type Socket } from "node:dgram";
+import { randomBytes, randomInt } from "node:crypto";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { BlockList } from "node:net";
 import process from "node:process";
 import * as readline from "node:readline";
 
-// ---- Constants ----
-
-const USAGE = "usage: client.ts NAME [host] [port], by default 127.0.0.1 6001";
-const HELP = "* /name NEW: a new name, /who: who is here, /quit: leave";
-const PROMPT = ">>>";
-const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
-const TEXT = 1000; // bytes of a line: its number and our name need room too
-const QUEUE = 10_000; // lines not taken yet, before a pipe has to wait
-const PACE = 20; // ms from one taken datagram to the next, so that all can follow
-const TICK = 50; // ms between two looks at what is overdue
-const SOON = 100; // ms until we ask again for what we know is missing
-const RETRY = 400; // ms until we repeat what got no answer
-const IDLE = 8000; // ms, our longest silence when all is well
-const AWAY = 5000; // ms without an answer until we say so
-const GIVE_UP = 10_000; // ms without an answer until we leave all the same
-const RUN = 4; // digits of a cookie that only another run of the server changes
-const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
-// What could move the cursor or turn text around on the reader's screen.
-const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-
-// ---- State ----
-
 const [wanted = "", host = "127.0.0.1", port = "6001", extra] = process.argv
   .slice(2);
-let name = wanted.normalize("NFKC");
-let sk: Socket | undefined; // until the end
+const server = new BlockList(); // compares addresses, however spelled
 let address = ""; // of the server
-let cookie = ""; // proves our address to the server, which made it
-let session = ""; // tells one membership from the next
+let sk: Socket;
+let keyboard: readline.Interface;
+let clock: ReturnType<typeof setInterval>;
+
+/** A member has three inputs: the keyboard, the socket and the clock. */
+async function main() {
+  const found = await lookup(host);
+  address = found.address;
+  server.addAddress(...comparable(address));
+  keyboard = openKeyboard();
+  sk = createSocket(found.family === 6 ? "udp6" : "udp4", receive);
+  clock = setInterval(() => setImmediate(tick), TICK); // after what has come
+
+  sk.on("error", () => {}); // what cannot be sent is as good as lost
+  tick();
+}
+
+// ---- The socket: a datagram comes in ----
+
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
+// What could move the cursor or turn text around on the reader's screen
+const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+const AHEAD = 2048; // lines that wait for one before them, at the most
+let run = ""; // of the server, which numbers the lines
 let joined = false;
-let leaving = false; // there is no more input
-let quitting = false; // and nothing else left to do
-let have = 0; // all lines up to this number are shown
-let known = 0; // the highest number we heard of
-const unsaid: string[] = []; // what the server has not taken yet
-let next = 1; // the number of the first of these
-let flown = 0; // when the first of these, as many as fit, were sent, ms, or 0
-let probed = 0; // when we last asked for lines, or had news, ms
-let sent = 0; // when we last sent anything, ms
-let unanswered = 0; // since when there is no answer to anything, ms, or 0
-let calm = RETRY; // ms until we ask for lines, if none is known to be missing
-let away = false; // we said that there is no answer
+let have = -1; // all lines up to this one are shown, or -1: before the first
+let known = -1; // the newest line that we know of
+const ahead = new Map<number, string>(); // lines that came before their turn
+let heard: string[] = []; // lines to be shown
+let heardAt = 0; // when the server last said anything, ms
+let newsAt = 0; // when a line was last shown, ms
+let unackedAt = 0; // since when the server does not know what we have, ms
+let gapAt = 0; // since when the next line is missing, ms
+let complete = false; // the last answer had no more for us
+let elsewhere = false; // we told of a reply from elsewhere
 
-// ---- The screen ----
-
-const { stdin, stdout } = process;
-const terminal = stdin.isTTY === true && stdout.isTTY === true;
-const keyboard = readline.createInterface({
-  input: stdin,
-  output: stdout,
-  terminal,
-  crlfDelay: Infinity,
-});
-keyboard.setPrompt(PROMPT);
-let prompting = terminal;
-
-/** Show text above the line being typed: hide it, print, show it again. */
-function show(text: string): void {
-  if (prompting) hide();
-  stdout.write(text + "\n");
-  if (prompting) keyboard.prompt(true);
+function receive(msg: Buffer, from: RemoteInfo) {
+  const [head = "", ...lines] = UTF8.decode(msg).split("\n").map(visible);
+  const [mark, itsRun = "", asked] = head.split(" ");
+  if (mark !== `#${token}` || !asked || ended) return; // not from a server
+  const here = server.check(...comparable(from.address));
+  if (!here && !elsewhere) {
+    elsewhere = true;
+    tell(`* a reply came from ${from.address}: start with that address`);
+  }
+  const isAnswer = requestedAt > 0 && Number(asked) >= requestedAt;
+  const isNew = isAnswer && lines[0]?.startsWith("/join ");
+  if (!here || from.port !== Number(port)) return;
+  if (itsRun !== run && !isNew) return; // late, from a server that is gone
+  const [now, had, hadGap, former] = [
+    performance.now(),
+    have,
+    known > have,
+    next,
+  ];
+  heardAt = now;
+  if (isAnswer) {
+    const trip = Math.max(now - Number(asked), 1);
+    rtt = run === "" ? trip : 0.875 * rtt + 0.125 * trip; // RFC 6298
+    usual = 0.75 * usual + 0.25 * tries;
+    [requestedAt, tries, complete] = [0, 0, true];
+  }
+  for (const line of lines) hear(line, isAnswer, itsRun);
+  complete &&= have === known;
+  const refused = isAnswer && flying > 0 && next === former;
+  if (isAnswer) pausedUntil = refused ? now + Math.max(rtt, 50) : 0;
+  if (have > had) [calm, newsAt] = [1000, now];
+  if (have > had && had === acked) unackedAt = now;
+  const again = isAnswer && repairing && ahead.size > 0; // the next gap is old
+  if (!hadGap || have > had) gapAt = again ? 0 : now;
+  if (joined && away) tell("* the server was away and is back");
+  away &&= !joined;
+  if (heard.length > 0) show(heard.join("\n"));
+  heard = [];
+  tick();
 }
 
-/** Erase the prompt and what is typed, of so many rows above the cursor. */
-function hide(rows = keyboard.getCursorPos().rows): void {
-  stdout.write(" "); // behind a full row, the cursor goes to the next only now
-  readline.moveCursor(stdout, 0, -rows);
-  readline.cursorTo(stdout, 0);
-  readline.clearScreenDown(stdout);
-  Object.assign(keyboard, { prevRows: 0 }); // prompt() would go up that far
+/** Understand a line; all but those of the group count in an answer only. */
+function hear(line: string, isAnswer: boolean, itsRun: string) {
+  const [word = "", first = "", second = ""] = line.split(" ");
+  if (/^\d+$/.test(word)) take(Number(word), line.slice(word.length + 1));
+  if (!isAnswer || ended) return;
+  const n = Number(first);
+  switch (word) {
+    case "/join": // it does not know us, or not at this address
+      if (itsRun !== run) {
+        if (run) [have, away] = [0, true]; // a new one: we want all its lines
+        [known, acked] = [have, have];
+        ahead.clear();
+      } else if (!joined) requestedAt = time; // it came twice: don't hurry
+      [cookie, run, joined] = [first, itsRun, false];
+      break;
+    case "/welcome": // we are in, lines after n are ours
+      joined = true;
+      if (have < 0) [have, acked] = [n, n];
+      known = Math.max(known, n);
+      if (second !== name) tell(`* ${name} is not free: you are ${second}`);
+      name = second;
+      break;
+    case "/said": // our lines up to n are taken
+      unsaid.splice(0, Math.max(n - next + 1, 0));
+      next = Math.max(next, n + 1);
+      if (unsaid.length < QUEUE && !leaving) keyboard.resume();
+      if (quitting && unsaid.length === 0) end();
+      break;
+    case "/sent": // all lines up to n were on their way to us
+      known = Math.max(known, n);
+      break;
+    case "/gone": // lines up to n are not kept any more
+      skip(n);
+      break;
+    case "/full":
+      end("* the group is full, try later");
+      break;
+    case "*":
+      heard.push(line);
+  }
 }
 
-/** Tell what is not from the group, to which stdout belongs in a pipe. */
-function tell(text: string): void {
-  if (terminal) show(text);
-  else console.error(text);
+/** Show line n in its turn. */
+function take(n: number, text: string) {
+  if (have < 0 || n <= have || n > have + AHEAD) return;
+  known = Math.max(known, n);
+  ahead.set(n, text);
+  for (let next = text; ahead.has(have + 1);) {
+    have++;
+    next = ahead.get(have) ?? "";
+    ahead.delete(have);
+    heard.push(next);
+    const [, old, now] = /^\* (\S+) is now (\S+)$/.exec(next) ?? [];
+    if (now && old === name) name = now;
+  }
+}
+
+/** Do without the lines up to n, but show those of them that we have. */
+function skip(n: number) {
+  const there = [...ahead].filter(([one]) => one <= n).sort(([a], [b]) =>
+    a - b
+  );
+  const missed = n - have - there.length;
+  if (missed > 0) heard.push(`* you missed ${missed} lines`);
+  for (const [one, text] of there) {
+    have = one - 1;
+    take(one, text);
+  }
+  have = Math.max(have, n);
+  known = Math.max(known, n);
 }
 
 function visible(text: string): string {
   return text.replace(UNSAFE, (c) => `\\u{${c.charCodeAt(0).toString(16)}}`);
 }
 
-// ---- What comes in ----
+// ---- What goes out: one request at a time ----
 
-function receive(msg: Buffer): void {
-  const had = have;
-  const heard: string[] = [];
-  let fresh = true; // false for notices that came before, with this /said
-  let upToDate = false;
-  unanswered = 0;
-  for (const line of UTF8.decode(msg).split("\n").map(visible)) {
-    const [word = "", first = "", given = ""] = line.split(" ");
-    const n = Number(/\d{1,15}/.exec(line)?.[0] ?? 0); // the first number in it
-    const numbered = joined && /^\d+$/.test(word);
-    if (numbered || word === "/have") known = Math.max(known, n);
-    if (quitting && (word === "/join" || line === "* goodbye")) return end();
-    if (word === "/join") join(first);
-    else if (word === "/welcome") welcome(n, given);
-    else if (word === "/full") return end("* the group is full, try later");
-    else if (!joined) continue;
-    else if (word === "/said") fresh = taken(n);
-    else if (word === "*" && fresh) heard.push(line);
-    else if (word === "/have") upToDate = n <= have;
-    else if (word === "/gone" && n > have) {
-      heard.push(`* you missed ${n - have} lines`);
-      have = n;
-    } else if (numbered && n === have + 1) { // any other comes again, in its turn
-      have = n;
-      const text = line.slice(word.length + 1);
-      heard.push(text);
-      const [, old, now] = /^\* (\S+) is now (\S+)$/.exec(text) ?? [];
-      if (now && old === name) name = now;
-    }
+const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
+const TEXT = 1000; // bytes of a line: its number and our name need room too
+const QUEUE = 10_000; // lines not taken yet, before a pipe has to wait
+const NEWS = 64; // lines that we have, until we say so
+const IDLE = 15_000; // ms, our longest silence: a router forgets us after 30 s
+const token = randomBytes(8).toString("hex");
+let name = wanted.normalize("NFKC");
+let cookie = "0"; // proves our address to the server, which made it
+const unsaid: string[] = []; // what the server has not taken yet
+let next = randomInt(1, 1e9); // the number of the first of these
+let flying = 0; // how many of these the last request said
+let pausedUntil = 0; // the server took none of them, ms
+let time = 0; // of the last request, ms; no two have the same
+let requestedAt = 0; // the first time of the one in flight, or 0: there is none
+let tries = 0; // how often it was sent
+let usual = 1; // how often a request was sent, on average
+let repairing = false; // it asked for what is missing
+let rtt = 200; // a round trip, ms, at first a guess
+let acked = 0; // the server knows that we have the lines up to this one
+let calm = 1000; // ms until we ask for news
+
+/** Is the next request due? */
+function isDue(now: number): boolean {
+  if (requestedAt > 0) {
+    // Where datagrams get lost, silence does not mean much.
+    const patience = Math.min(silence(time), 2000) / (away ? 1 : usual);
+    return now >= time + Math.max(1.5 * rtt, 100, patience);
   }
-  if (joined && away) {
-    away = false;
-    tell("* the server was away and is back");
+  if (unsaid.length > 0) return now >= pausedUntil;
+  if (!joined || have - acked >= NEWS) return true;
+  if (known > have) return now >= gapAt + 1.5 * rtt;
+  if (have > acked && now >= unackedAt + 2000) return true;
+  return leaving || now >= Math.min(Math.max(newsAt, time) + calm, time + IDLE);
+}
+
+/** For how long there has been no answer, and nothing else either. */
+function silence(now: number): number {
+  return requestedAt > 0 ? now - Math.max(heardAt, requestedAt) : 0;
+}
+
+/** Say all that there is to say, as much as a datagram holds. */
+function request(now: number) {
+  time = Math.max(Math.trunc(now), time + 1);
+  tries++;
+  if (tries === 1) [requestedAt, calm] = [time, Math.min(calm * 2, IDLE)];
+  let text = `#${token} ${time}\n`;
+  if (!joined) text += `/join ${cookie} ${name} ${next - 1}\n`;
+  repairing = known > have && now >= gapAt + 1.5 * rtt;
+  if (have >= 0) text += `/have ${have}${repairing ? missing() : ""}\n`;
+  acked = have;
+  flying = 0;
+  for (const line of cookie === "0" ? [] : unsaid) {
+    const say = `/say ${next + flying} ${line}\n`;
+    if (Buffer.byteLength(text + say) > DATAGRAM) break;
+    text += say;
+    flying++;
+    if (line.startsWith("/")) break; // the server keeps its last reply only
   }
-  if (heard.length > 0) show(heard.join("\n"));
-  if (have > had) [calm, probed] = [RETRY, performance.now()];
-  if (have > had && known > have) probe();
-  if (upToDate && known <= have && leaving && unsaid.length === 0) {
-    quitting = true;
-    probe();
+  sk.send(text, Number(port), address);
+}
+
+/** The gaps before the lines that came ahead, or before what we know of. */
+function missing(): string {
+  let [from, gaps] = [have + 1, ""];
+  const there = [...ahead.keys()].sort((a, b) => a - b);
+  for (const n of there.length > 0 ? there : [known + 1]) {
+    if (n > from && gaps.length < 200) gaps += ` ${from}-${n - 1}`;
+    from = n + 1;
   }
+  return gaps;
 }
 
-/** The server does not know us: we are new, or it is. */
-function join(proof: string): void {
-  const hurry = proof !== cookie && (joined || cookie === "");
-  [joined, cookie] = [false, proof];
-  if (hurry) probe(); // else this came late, or twice: tick will see to it
-}
+// ---- The clock ----
 
-/** We are in, and get the lines after n; perhaps not for the first time. */
-function welcome(n: number, given: string): void {
-  if (joined) return; // it came twice
-  const former = session;
-  session = `${cookie} ${n}`;
-  const restarted = former !== "" &&
-    former.slice(0, RUN) !== cookie.slice(0, RUN);
-  away ||= restarted;
-  if (session !== former) {
-    if (former === "") have = n;
-    if (restarted) have = 0; // the server numbers anew, and so do we
-    [known, next] = [Math.max(n, have), 1];
-    if (given !== name) tell(`* ${name} is taken: you are ${given}, see /help`);
-    name = given;
+const TICK = 20; // ms between two looks at what is due
+const AWAY = 5000; // ms without an answer until we say so
+let patience = 10_000; // ms without an answer until we leave all the same
+let leaving = false; // there is no more input
+let leftAt = 0; // since then, ms
+let quitting = false; // and /quit is the last line that is not taken
+let connecting = false; // we told that there is no answer yet
+let away = false; // we told that there is no answer
+
+function tick() {
+  if (ended) return;
+  const now = performance.now();
+  const quiet = silence(now);
+  if (quiet > 1000 && run === "" && !connecting) {
+    connecting = true;
+    tell(`* connecting to ${host}:${port} …`);
   }
-  [joined, flown, calm] = [true, 0, RETRY];
-  flush();
+  if (quiet > AWAY && !away) {
+    away = true;
+    tell(`* the server is away, no answer from ${host}:${port}`);
+  }
+  showWaiting(quiet > 1000 ? unsaid : []);
+  const done = leaving && !quitting && unsaid.length === 0;
+  const inVain = leaving && Math.min(quiet, now - leftAt) > patience;
+  if (inVain || (done && cookie === "0")) return end();
+  if (done && complete) quit(0);
+  if (isDue(now)) request(now);
 }
 
-/** Our lines up to k are taken; false if we knew that. */
-function taken(k: number): boolean {
-  const count = Math.min(k - next + 1, unsaid.length);
-  if (count <= 0) return false;
-  unsaid.splice(0, count);
-  next += count;
-  [flown, calm] = [0, RETRY];
-  setTimeout(flush, PACE);
-  if (unsaid.length < QUEUE && !leaving) keyboard.resume();
-  return true;
+// ---- The keyboard and the screen ----
+
+const HELP = "* /name NEW: a new name, /who: who is here, /quit: leave";
+const PROMPT = ">>>";
+const { stdin, stdout } = process;
+const terminal = Boolean(stdin.isTTY && stdout.isTTY);
+let prompting = terminal;
+let waiting = ""; // above the prompt: what we said and nobody answered
+
+function openKeyboard(): readline.Interface {
+  const options = { input: stdin, output: stdout, crlfDelay: Infinity };
+  const keyboard = readline.createInterface({ ...options, terminal });
+  keyboard.on("line", typed).on("close", leave).on("SIGINT", interrupt);
+  // Ctrl+Z stops the whole job, npx and tsx too; the timer runs on after `fg`.
+  keyboard.on("SIGTSTP", () => {
+    const job = "deno" in process.versions ? process.pid : 0; // Deno: no 0
+    stdin.setRawMode(false);
+    process.kill(job, "SIGTSTP");
+    setTimeout(() => stdin.setRawMode(true) && keyboard.prompt(true), 100);
+  });
+  keyboard.setPrompt(PROMPT);
+  if (prompting) keyboard.prompt();
+  return keyboard;
 }
 
-// ---- What goes out ----
-
-function send(datagram: string): void {
-  sent = performance.now();
-  unanswered ||= sent;
-  sk?.send(datagram, Number(port), address);
-}
-
-/** Queue a line; flush takes it from there. */
-function say(line: string): void {
+function typed(line: string) {
+  if (prompting) { // it comes back from the server: take it off the screen
+    keyboard.setPrompt(waiting + PROMPT + line);
+    hide(keyboard.getCursorPos().rows + 1);
+    keyboard.setPrompt(waiting + PROMPT);
+    keyboard.prompt();
+  }
+  if (leaving || line === "") return;
+  if (/^\/quit(\s|$)/.test(line)) return leave();
+  if (/^\/help(\s|$)/.test(line)) return tell(HELP);
   const text = visible(line);
   const size = Buffer.byteLength(text);
   if (size > TEXT) return tell(`* not said: ${size} bytes, over ${TEXT}`);
   unsaid.push(text);
-  if (unsaid.length === 1) setImmediate(flush); // with all that comes by then
+  setImmediate(tick); // with all that is typed by then
   if (unsaid.length >= QUEUE) keyboard.pause();
 }
 
-/** Say the first lines, as many as fit, unless some are in flight already. */
-function flush(): void {
-  if (!joined || flown > 0 || unsaid.length === 0) return;
-  let datagram = "";
-  for (const [i, text] of unsaid.entries()) {
-    const line = `/say ${next + i} ${text}\n`;
-    if (Buffer.byteLength(datagram + line) > DATAGRAM) break;
-    datagram += line;
-    if (text.startsWith("/")) break; // the server can repeat its last answer
-  }
-  send(datagram);
-  flown = sent;
+/** Show text above the line being typed: hide it, print, show it again. */
+function show(text: string) {
+  if (prompting) hide();
+  stdout.write(text + "\n");
+  if (prompting) keyboard.prompt(true);
 }
 
-/** Ask to be let in, or for the lines that follow ours, or to be let go. */
-function probe(): void {
-  calm = Math.min(calm * 2, IDLE);
-  if (quitting) send("/quit");
-  else send(joined ? `/have ${have}` : `/join ${cookie} ${name}`);
-  probed = sent;
+/** Erase the prompt and what is typed, of so many rows above the cursor. */
+function hide(rows = keyboard.getCursorPos().rows) {
+  stdout.write(" "); // behind a full row, the cursor goes to the next only now
+  readline.moveCursor(stdout, -stdout.columns, -rows);
+  readline.clearScreenDown(stdout);
+  Object.assign(keyboard, { prevRows: 0 }); // prompt() would go up that far
 }
 
-/** What is overdue? This alone makes up for all datagrams that get lost. */
-function tick(): void {
-  if (!sk) return;
-  const now = performance.now();
-  const silence = unanswered > 0 ? now - unanswered : 0;
-  const done = leaving && unsaid.length === 0;
-  if (silence > AWAY && !away) {
-    away = true;
-    tell(`* the server is away, no answer from ${host}:${port}`);
-  }
-  if (leaving && silence > GIVE_UP || done && cookie === "") return end();
-  quitting ||= done && !joined;
-  if (flown > 0 && now - flown > RETRY) {
-    flown = 0;
-    flush();
-  }
-  const soon = joined && !quitting && (known > have || done);
-  const wait = soon ? SOON : silence > RETRY || !joined ? RETRY : calm;
-  if (now - probed > wait || now - sent > IDLE) probe();
+/** Tell what is not from the group, to which stdout belongs in a pipe. */
+function tell(text: string) {
+  if (terminal) show(text);
+  else console.error(text);
+}
+
+/** Show the first of these lines as a part of the prompt. */
+function showWaiting(lines: string[]) {
+  const more = lines.length > 5 ? [`${lines.length - 5} more`] : [];
+  const all = [...lines.slice(0, 5), ...more];
+  const text = all.map((line) => `… ${line}\n`).join("");
+  if (text === waiting || !prompting) return;
+  hide();
+  waiting = text;
+  keyboard.setPrompt(waiting + PROMPT);
+  keyboard.prompt(true);
 }
 
 // ---- Start and end ----
 
-// What has come in by then is read before an immediate: perhaps the answer.
-const clock = setInterval(() => setImmediate(tick), TICK);
+const USAGE = "usage: client.ts NAME [host] [port], by default 127.0.0.1 6001";
+const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
+let undelivered = 0; // lines
+let ended = false;
 
-function end(problem = ""): void {
-  clearInterval(clock);
-  sk?.close();
-  sk = undefined;
-  keyboard.close();
-  const { length } = unsaid;
-  if (problem) console.error(problem);
-  if (length > 0) console.error(`${length} lines were not delivered`);
-  process.exitCode = problem || length > 0 ? 1 : 0; // no exit(): slow pipes
+function comparable(address: string): [string, "ipv4" | "ipv6"] {
+  const family = address.includes(":") ? "ipv6" : "ipv4";
+  return [address.replace(/%.*/, ""), family]; // Deno: without a zone
 }
 
-function interrupt(): void {
-  prompting = false;
-  if (terminal) stdout.write("\n"); // the shell's prompt on a line of its own
-  keyboard.close();
-  send("/quit");
-  sk = undefined;
-  setTimeout(() => process.exit(130), 20); // ms, for it to be on its way
-}
-
-function typed(line: string): void {
-  if (prompting) { // it comes back from the server: take it off the screen
-    keyboard.setPrompt(PROMPT + line);
-    hide(keyboard.getCursorPos().rows + 1);
-    keyboard.setPrompt(PROMPT);
-    keyboard.prompt();
-  }
+/** There is no more input: tick ends us when all is said and heard. */
+function leave() {
   if (leaving) return;
-  leaving = /^\/quit(\s|$)/.test(line);
-  if (leaving) setImmediate(() => keyboard.close()); // not amid its input
-  else if (/^\/help(\s|$)/.test(line)) tell(HELP);
-  else say(line);
+  if (prompting) hide();
+  [prompting, leaving, complete] = [false, true, false];
+  leftAt = performance.now();
+  setImmediate(() => keyboard.close()); // not amid its input
 }
 
-/** There is no more input: tick ends us when all of it is delivered. */
-function closed(): void {
+/** Say as the last thing that we leave; exit with this code then. */
+function quit(code: number) {
+  quitting = true;
+  process.exitCode = code;
+  unsaid.push("/quit");
+}
+
+/** Leave without what has not been sent yet; the second time at once. */
+function interrupt() {
+  if (terminal) stdout.write("\n"); // the shell's prompt on a line of its own
+  if (patience < 10_000) process.exit(130);
+  leave();
+  undelivered = unsaid.splice(flying).filter((line) => line !== "/quit").length;
+  [patience, requestedAt, tries] = [1000, 0, 0];
+  quit(130);
+  tick();
+}
+
+function end(problem = "") {
+  ended = true;
+  clearInterval(clock);
+  sk.close();
   if (prompting) hide();
   prompting = false;
-  leaving = true;
-  if (unanswered > 0) unanswered = performance.now(); // give up 10 s from now
+  keyboard.close();
+  undelivered += unsaid.filter((line) => line !== "/quit").length;
+  if (problem) console.error(problem);
+  if (undelivered > 0) console.error(`${undelivered} lines were not delivered`);
+  process.exitCode ||= problem || undelivered > 0 ? 1 : 0;
+  if (terminal) process.exit(); // in a pipe, what is shown may still wait there
 }
 
 function exit(code: number, text: string): never {
@@ -301,31 +419,21 @@ function exit(code: number, text: string): never {
   process.exit(code);
 }
 
-async function main() {
-  if (wanted === "-h" || wanted === "--help") exit(0, USAGE);
-  const named = NAME.test(name) && !wanted.startsWith("-");
-  if (!named) exit(2, `"${wanted}" is not 1 to 20 letters or digits, ${USAGE}`);
-  const odd = /^(-|$|[0.:]+$|\d+$)/.test(host) ? host : extra;
-  if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
-  const valid = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
-  if (!valid) exit(2, `port "${port}" is not a whole number from 1 to 65535`);
-  keyboard.on("line", typed).on("close", closed).on("SIGINT", interrupt);
-  process.on("SIGINT", interrupt);
-  stdout.on("error", () => process.exit()); // whoever read it has left
-  if (prompting) keyboard.prompt();
-  const found = await lookup(host);
-  const ip = found.family === 6 ? "ipv6" : "ipv4";
-  const server = new BlockList(); // compares addresses, however spelled
-  server.addAddress(found.address, ip);
-  address = found.address;
-  sk = createSocket(ip === "ipv6" ? "udp6" : "udp4", (msg, from) => {
-    const ours = from.port === Number(port) && server.check(from.address, ip);
-    if (sk && ours) receive(msg);
-  });
-  sk.on("error", () => {}); // as good as lost: there will be no answer
-  probe();
-}
+process.on("SIGINT", interrupt).on("SIGTERM", leave).on("SIGHUP", leave);
+stdin.on("error", ({ message }) => end(`cannot read: ${message}`));
+stdout.on("error", ({ message }) => {
+  if (message.includes("EPIPE")) process.exit(); // whoever read it has left
+});
 
-main().catch((error) =>
-  exit(1, `cannot reach ${host}:${port}, check the host: ${error.message}`)
+const isName = NAME.test(name) && !name.startsWith("-");
+const isPort = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
+if (wanted === "-h" || wanted === "--help") exit(0, USAGE);
+if (!isName) exit(2, `"${wanted}" is not 1 to 20 letters or digits, ${USAGE}`);
+if (/^(-|$|[0.:]+$|\d+$)/.test(host)) {
+  exit(2, `"${host}" is not a host, ${USAGE}`);
+}
+if (!isPort) exit(2, `port "${port}" is not a whole number from 1 to 65535`);
+if (extra !== undefined) exit(2, `"${extra}" is one too many, ${USAGE}`);
+main().catch(({ message }: Error) =>
+  exit(1, `cannot reach ${host}:${port}, check the host: ${message}`)
 );

@@ -1,21 +1,19 @@
 #!/usr/bin/env -S npx tsx
 // A group chat over UDP, the server: everyone sends to it, and it passes each
 // line on to everyone, in one order. Members run client.ts, or use netcat.
-//   npx tsx group/server.ts [host] [port]                 Node 20 and later
+//   npx tsx group/server.ts [host] [port]                 Node 20.6 and later
 //   node group/server.ts [host] [port]                    Node 22.18 and later
 //   bun group/server.ts [host] [port]
 //   deno run --allow-net group/server.ts [host] [port]
 //
-// A network promises nothing; three rules make the chat reliable all the same:
-//   1. A stranger proves its address by sending back a cookie which only that
-//      address can have read. Until then we keep nothing of it, and send it one
-//      small datagram for each of its own: nobody can use us to flood others.
-//   2. Lines are numbered. Who misses a number asks for it until it comes.
-//   3. A member repeats what it said until we acknowledge it, and we take each
-//      of its numbers once.
-// The words of the protocol (/join, /say, /have ...) are a table in README.md.
+// A network promises nothing; five ideas make the chat reliable all the same:
+//   1. Prove your address: send back a cookie that only it can have received.
+//   2. Number the lines: who misses a number asks for it until it comes.
+//   3. Repeat until answered: each has one request in flight, and no second.
+//   4. Know each other by a secret, for addresses change, and can be forged.
+//   5. Never send more than the other side has room for.
+// The words of the protocol (#, /join, /say, /have ...) are a table in README.md.
 
-// @ts-ignore: for tsc; Deno has the types of Node built in
 /// <reference types="node" />
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes } from "node:crypto";
@@ -26,133 +24,81 @@ import { readFile } from "node:fs/promises";
 import process from "node:process";
 import * as timers from "node:timers/promises";
 
-// ---- Constants ----
-
-const USAGE = "usage: server.ts [host] [port], by default 127.0.0.1 6001";
-const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
-const LINE = DATAGRAM - 18; // bytes of a line between its number and newline
-const KEPT = 1024; // lines that can still be asked for
-const MEMBERS = 1000; // at the most
-const SILENCE = 120_000; // ms until a mute member is dropped (RFC 4787, 4.3)
-const BURST = 50; // datagrams sent until we look what has come meanwhile
-const REST = 10; // ms in which the lines of a busy group wait for each other
-const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
-// What could move the cursor or turn text around on a reader's screen.
-const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-
-// ---- State: nothing in it grows without bound ----
-
-interface Member {
-  id: string; // address:port
-  to: [port: number, address: string];
-  name: string;
-  since: number; // the last line before it joined
-  heard: number; // when we last heard of it, ms
-  said: number; // how many of its numbered lines we took
-  answer: string; // to the last of these, if it was a command
-  waits: boolean; // for the acknowledgement that goes out with its lines
-}
-const members = new Map<string, Member>(); // by id
-const names = new Map<string, Member>(); // by folded name
-const kept: string[] = []; // line N is kept[N % KEPT]
-let last = 0; // number of the newest line
-let news: string[] = []; // numbered lines that go out next
-let screen = ""; // what the console shows then
-let unread = false; // nobody reads the console
-let busy = false; // somebody is being told of them, or has just been
-let told = 0; // the newest line that everybody should have by now
-let dropped = 0; // datagrams that the kernel had no room for
-const key = randomBytes(32); // of this run: older cookies are worthless
-const run = randomBytes(2).toString("hex"); // its cookies begin with this
-const { stdout } = process;
+const [host = "127.0.0.1", port = "6001", extra] = process.argv.slice(2);
 let sk: Socket;
 
-// ---- A datagram comes in ----
+/** The hub has two inputs: the socket and the clock. */
+async function main() {
+  const { address, family } = await lookup(host);
+  sk = createSocket(family === 6 ? "udp6" : "udp4", receive);
+  sk.bind(Number(port), address);
+  await once(sk, "listening");
+  setInterval(() => void everySecond(), 1000);
 
-function receive(msg: Buffer, { address, port, size }: RemoteInfo): void {
-  const text = UTF8.decode(msg);
-  (msg.buffer as ArrayBuffer).transfer?.(0); // Deno: 64 KiB, free it now
-  const id = `${address}:${port}`;
-  const member = members.get(id);
-  if (!member) return admit(id, [port, address], text);
-  member.heard = performance.now();
-  if (news.length > KEPT) return; // more than we can pass on: as if it got lost
-  const answers = new Set<string>();
-  const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
-  if (size > DATAGRAM) answers.add("* not taken, over 1200 bytes at once");
-  else for (const line of lines) answers.add(obey(member, line));
-  answers.delete("");
-  // Lines are acknowledged as they go out to all; whatever else, at once.
-  const atOnce = /^\/say /m.test(text) && (answers.size > 0 || !member.waits);
-  const acks = atOnce ? [`/said ${member.said}`] : [];
-  const some = pack([...acks, ...answers]).slice(0, 2); // a sender may be forged
-  for (const datagram of some) sk.send(datagram, ...member.to);
+  sk.on("error", () => {}); // an answer that cannot be sent is as good as lost
+  try {
+    sk.setRecvBufferSize(2 ** 22); // bytes for a flood; Linux gives what it may
+  } catch { /* others refuse what is too much */ }
+  if (port === "0") console.error(`listening on port ${sk.address().port}`);
 }
 
-/** Let a stranger in that shows its cookie; any other gets one datagram. */
-function admit(id: string, to: Member["to"], text: string): void {
-  const hash = createHmac("sha256", key).update(id).digest("hex");
-  const ours = run + hash.slice(0, 12);
-  const [word, theirs, name = ""] = text.split(/\s/);
-  const proven = word === "/join" && theirs === ours;
-  // So answers another such server: we would answer each other for ever.
-  const server = !proven && /^\/join [0-9a-f]{16}\n$/.test(text);
-  if (server || to[0] === 0) return; // port 0 cannot be answered
-  if (!proven) return sk.send(`/join ${ours}\n`, ...to);
-  if (members.size === MEMBERS) return sk.send("/full\n", ...to);
-  const since = last - news.length; // it gets what goes out next
-  const nothing = { said: 0, answer: "", waits: false };
-  const heard = performance.now();
-  const member: Member = { id, to, name: id, since, heard, ...nothing };
-  members.set(id, member);
+// ---- Who is here ----
+
+interface Sender {
+  token: string; // the secret, or "": by hand, as with netcat
+  id: string; // address:port
+  to: [port: number, address: string];
+  time: number; // of its newest request, ms on its clock
+}
+interface Member extends Sender {
+  name: string;
+  here: boolean;
+  silence: number; // since that request, s
+  since: number; // the last line before it joined
+  have: number; // it says that it has our lines up to this one
+  sent: number; // it was sent our lines up to this one
+  said: number; // we have taken its lines up to this one
+  reply: string; // to that one, if it was a command
+  budget: number; // what it may still cost in this round, bytes
+}
+const known = new Map<string, Member>(); // by token or id, here or lately gone
+const here = new Map<string, Member>(); // by folded name
+const MEMBERS = 1000; // at the most
+const NEIGHBOURS = 250; // at the most, from one address
+const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
+const RUN = randomBytes(4).toString("hex"); // tells our numbers from older ones
+const key = randomBytes(32); // cookies of older runs are worthless
+
+/** Let in who proves its address, or let it move there; others get a cookie. */
+function admit(sender: Sender, line: string): Member | undefined {
+  const { token, id, to, time } = sender;
+  const hmac = createHmac("sha256", key).update(`${id} ${token}`);
+  const cookie = hmac.digest("hex").slice(0, 16);
+  const [word, theirs, name, k = ""] = line.split(" ");
+  const proved = word === "/join" && theirs === cookie && name;
+  const all = [...here.values()];
+  const near = all.filter((one) => one.to[1] === to[1]).length;
+  const full = all.length >= MEMBERS || near >= NEIGHBOURS;
+  const former = known.get(token || id);
+  if (!proved || (full && !former?.here)) {
+    // Hubs and echoes say "/join COOKIE": two of them would never stop.
+    if (word === "/join" ? theirs && !name : !token) return undefined;
+    const text = proved ? "/full\n" : `/join ${cookie}\n`;
+    if (unsent < UNSENT) send(to, head(token, time), Buffer.from(text));
+    return undefined;
+  }
+  const tenant = all.find((one) => one.id === id && one.token !== token);
+  if (tenant) leave(tenant, "left"); // an address is one program's
+  if (former?.here) return Object.assign(former, sender);
+  const { said = count(k), reply = "" } = former ?? {};
+  const lines = { said, reply, since: told, have: told, sent: told };
+  const rest = { name: id, here: true, silence: 0, budget: SHARE };
+  const member = { ...sender, ...lines, ...rest };
+  known.set(token || id, member);
+  here.set(fold(id), member);
   rename(member, name);
-  sk.send(`/welcome ${since} ${member.name}\n`, ...to);
-  say(`* ${member.name} joined (${members.size} here)`);
-}
-
-/** Do what a line asks for; returns what its member alone gets to know. */
-function obey(member: Member, line: string): string {
-  if (!members.has(member.id)) return ""; // it has just said /quit
-  const [, have] = /^\/have (\d{1,15})$/.exec(line) ?? [];
-  if (have) return repeat(Number(have));
-  // Again, for the first was lost.
-  if (/^\/join( |$)/.test(line)) {
-    return `/welcome ${member.since} ${member.name}`;
-  }
-  const [, k, text = ""] = /^\/say (\d{1,15}) (.*)$/s.exec(line) ?? [];
-  if (!k) return speak(member, line);
-  if (Number(k) === member.said + 1) {
-    member.said++;
-    member.answer = speak(member, text);
-    member.waits = news.length > 0 && member.answer === "";
-  }
-  return Number(k) === member.said ? member.answer : "";
-}
-
-/** Say text, or do what it commands. */
-function speak(member: Member, raw: string): string {
-  const visible = (c: string) => `\\u{${c.charCodeAt(0).toString(16)}}`;
-  const text = raw.replace(UNSAFE, visible);
-  const { id, name, to } = member;
-  const [word, wanted = ""] = text.split(" ");
-  if (!text.startsWith("/")) {
-    const line = `${name}: ${text}`;
-    if (Buffer.byteLength(line) > LINE) return "* too long, not said";
-    say(line, `来自[${id}]的消息: ${text}`);
-  } else if (word === "/name") {
-    const free = rename(member, wanted);
-    if (!free) return "* taken, or not 1 to 20 letters, digits, _ . -";
-    if (member.name !== name) say(`* ${name} is now ${member.name}`);
-  } else if (word === "/who") {
-    const all = [...members.values()].map(({ name }) => name).join(", ");
-    const list = all.length > 280 ? `${all.slice(0, 280)} ...` : all;
-    return `* ${members.size} here: ${list}`;
-  } else if (word === "/quit") {
-    leave(member, "left");
-    sk.send("* goodbye\n", ...to);
-  } else return "* no such command, there are /name NEW, /who and /quit";
-  return "";
+  say(`* ${member.name} joined (${here.size} here)`);
+  return member;
 }
 
 /** The same for all names that differ only in case or in Unicode spelling. */
@@ -160,71 +106,229 @@ function fold(name: string): string {
   return name.toLowerCase().toUpperCase().normalize("NFKC");
 }
 
-/** Give a member a name, unless it is none or somebody else has it. */
-function rename(member: Member, wanted: string): boolean {
-  const name = wanted.normalize("NFKC");
-  const owner = names.get(fold(name)) ?? member;
-  if (!NAME.test(name) || owner !== member) return false;
-  names.delete(fold(member.name));
-  names.set(fold(name), member);
+/** Give a member a name; returns why it cannot have it, or "". */
+function rename(member: Member, wanted: string): string {
+  const name = wanted.slice(0, 80).normalize("NFKC"); // longer takes too long
+  if (name.includes(" ")) return "* a name has no spaces";
+  if (!NAME.test(name)) return "* not a name: 1 to 20 letters, digits, _ . -";
+  const owner = here.get(fold(name)) ?? member;
+  if (owner !== member) return `* ${name} is taken`;
+  here.delete(fold(member.name));
+  here.set(fold(name), member);
   member.name = name;
-  return true;
+  return "";
 }
 
-function leave(member: Member, how: string): void {
-  members.delete(member.id);
-  names.delete(fold(member.name));
-  say(`* ${member.name} ${how} (${members.size} here)`);
+function leave(member: Member, how: string) {
+  const place = member.token || member.id;
+  here.delete(fold(member.name));
+  member.here = false;
+  known.delete(place);
+  known.set(place, member); // the last to be forgotten, for late copies
+  const oldest = [...known].find(([, one]) => !one.here);
+  if (oldest && known.size > 2 * MEMBERS) known.delete(oldest[0]);
+  const left = how === "left" ? ` (${here.size} here)` : "";
+  say(`* ${member.name} ${how}${left}`);
 }
 
-/** The lines after n, a datagram's worth, or that there are none. */
-function repeat(n: number): string {
-  if (n >= told) return `/have ${last}`; // the others are on their way
-  const first = Math.max(n, last - KEPT) + 1;
-  const lines = first > n + 1 ? [`/gone ${first - 1}`] : [];
-  for (let i = first; i <= told && i < first + 100; i++) {
-    lines.push(`${i} ${kept[i % KEPT]}`);
+// ---- A datagram comes in ----
+
+const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
+const SHARE = 16_384; // bytes of a member in a round, so that others come next
+const HEAD = /^#([0-9a-f]{16}) (\d{1,15})(?:\n|$)/; // token and time
+const GOODBYE = "* goodbye";
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
+// What could move the cursor or turn text around on a reader's screen
+const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+const strangers = { budget: SHARE }; // one for all of them
+
+function receive(msg: Buffer, { address, port }: RemoteInfo) {
+  startRounds(); // they bring new budgets
+  const text = UTF8.decode(msg.subarray(0, DATAGRAM));
+  const [head = "", token = "", digits = ""] = HEAD.exec(text) ?? [];
+  const [id, time] = [`${address}:${port}`, count(digits)];
+  const former = known.get(token || id);
+  const proved = former?.id === id && former.here;
+  const payer = proved ? former : strangers;
+  payer.budget -= 1000;
+  if (payer.budget < 0 || port === 0) return; // port 0 cannot be answered
+  if (token && former && time <= former.time) return; // a late copy
+  const lines = text.slice(head.length).replace(/\r?\n$/, "").split(/\r?\n/);
+  const sender: Sender = { token, id, to: [port, address], time };
+  const left = token && former?.reply === GOODBYE; // which may have got lost
+  const member = proved || left ? former : admit(sender, lines[0] ?? "");
+  if (!member) return;
+  Object.assign(member, { time, silence: 0 });
+  const answer = asking.get(member) ?? [];
+  asking.set(member, answer);
+  if (msg.length > DATAGRAM) {
+    answer.push("* not taken, over 1200 bytes at once");
+  } else for (const line of lines) obey(member, line, answer);
+}
+
+/** A whole number, or 0. */
+function count(digits: string): number {
+  return /^\d{1,15}$/.test(digits) ? Number(digits) : 0;
+}
+
+/** Do what a line asks for; add to the answer what its member gets to know. */
+function obey(member: Member, line: string, answer: string[]) {
+  const [word = "", first = "", ...ranges] = line.split(" ");
+  const n = count(first);
+  if (word === "/join") answer.push(`/welcome ${member.since} ${member.name}`);
+  else if (word === "/have" && member.token) {
+    member.have = Math.min(n, member.sent);
+    const lost = last - KEPT;
+    if (ranges.length > 0 && n < lost) answer.push(`/gone ${lost}`);
+    for (const range of ranges) {
+      const [from = 0, to = 0] = range.split("-").map(count);
+      if (answer.length < 99) {
+        answer.push(...numbered(from, Math.min(to, told)));
+      }
+    }
+  } else if (word === "/say" && member.token) {
+    const text = line.slice(word.length + first.length + 2);
+    if (n === member.said + 1 && afford(member, text)) {
+      member.reply = speak(member, text);
+      member.said = n;
+    }
+    if (n === member.said) answer.push(member.reply); // again: it may be lost
+  } else if (afford(member, line)) answer.push(speak(member, line));
+}
+
+/** Is there room for a line, in its member's share and in what is kept? */
+function afford(member: Member, text: string): boolean {
+  member.budget -= 100 + text.length;
+  return member.budget > 0 && member.here && !isFull();
+}
+
+/** Say text, or do what it commands; returns the reply. */
+function speak(member: Member, raw: string): string {
+  const visible = (c: string) => `\\u{${c.charCodeAt(0).toString(16)}}`;
+  const text = raw.replace(UNSAFE, visible);
+  const { id, name } = member;
+  const command = /^\/\S*/.exec(text)?.[0];
+  if (command === "/name") {
+    const refusal = rename(member, text.slice(6));
+    if (member.name !== name) say(`* ${name} is now ${member.name}`);
+    return refusal;
   }
-  return String(pack(lines)[0]).slice(0, -1);
+  if (command === "/who") {
+    const all = [...here.values()].map(({ name }) => name).join(", ");
+    return `* ${here.size} here: ${all.replace(/^(.{280}).+/s, "$1 ...")}`;
+  }
+  if (command === "/quit") {
+    leave(member, "left");
+    return GOODBYE;
+  }
+  if (command) return "* no such command, there are /name NEW, /who and /quit";
+  const line = `${name}: ${text}`;
+  if (Buffer.byteLength(line) > LINE) return "* too long, not said";
+  if (text) say(line, `来自[${id}]的消息: ${line}`);
+  return "";
+}
+
+// ---- The lines ----
+
+const KEPT = 1024; // lines that can still be asked for
+const kept: string[] = []; // line N is kept[N % KEPT]
+let last = 0; // the newest line
+let told = 0; // the newest line that has gone out
+let floor = 0; // all who keep up have the lines up to this one
+let overdue = 0; // who lacks one of the lines up to this one does not keep up
+let screen = ""; // what the console shows next
+
+function say(line: string, shown = line) {
+  startRounds();
+  last++;
+  kept[last % KEPT] = line;
+  screen += shown + "\n";
+}
+
+/** Would a new line replace one that somebody who keeps up may ask for? */
+function isFull(): boolean {
+  if (last - floor < KEPT) return false;
+  const programs = [...here.values()].filter(({ token }) => token);
+  const haves = programs.map(({ have }) => have).filter((n) => n >= overdue);
+  floor = Math.min(told, ...haves);
+  return last - floor >= KEPT;
+}
+
+/** Those lines that are still kept, each behind its number. */
+function numbered(from: number, to: number): string[] {
+  const lines: string[] = [];
+  for (let n = Math.max(from, last - KEPT + 1); n <= to; n++) {
+    lines.push(`${n} ${kept[n % KEPT]}`);
+  }
+  return lines;
 }
 
 // ---- What goes out ----
 // What came in together goes out together, in as few datagrams as hold it: the
 // cost is in the system call for each. A line in a quiet group goes out at once.
 
-function say(line: string, shown = line): void {
-  last++;
-  kept[last % KEPT] = line;
-  news.push(`${last} ${line}`);
-  screen += shown + "\n";
-  if (!busy) setImmediate(spread);
+const WINDOW = 512; // lines sent beyond those that a member says it has
+const REST = 10; // ms in which the lines of a busy group wait for each other
+const BURST = 50; // datagrams until we look what has come meanwhile
+const UNSENT = 256; // datagrams in the runtime's hands, then strangers wait
+const ROOM = DATAGRAM - 42; // bytes beside the longest head
+const LINE = ROOM - 10; // bytes of a line between its number and newline
+const asking = new Map<Member, string[]>(); // who gets an answer, and which
+let unsent = 0; // datagrams in the runtime's hands
+let busy = false; // there are rounds
+let unread = false; // nobody reads the console
+
+function startRounds() {
+  if (!busy) setImmediate(() => void makeRounds());
   busy = true;
 }
 
-/** Send all that is new to everyone; what is said meanwhile, after a rest. */
-async function spread(): Promise<void> {
-  while (news.length > 0) {
-    const [lines, newest] = [news, last];
-    const shown = unread ? "* lines are missing here\n" : "";
-    if (!unread) unread = !stdout.write(screen);
-    [news, screen] = [[], shown];
-    const shared = pack(lines);
-    let sent = 0;
-    for (const member of [...members.values()]) {
-      const { to } = member;
-      const own = member.waits && pack([`/said ${member.said}`, ...lines]);
-      member.waits = false;
-      for (const datagram of own || shared) {
-        // Bun: an error is of an earlier datagram, and this one did not go.
-        const again = (error: unknown) => error && sk.send(datagram, ...to);
-        sk.send(datagram, ...to, again);
-        if (++sent % BURST === 0) await timers.setImmediate();
+/** Answer who asked, send everyone what is new, rest, and so on. */
+async function makeRounds() {
+  for (let turn = 0; asking.size > 0 || last > told || turn === 0; turn++) {
+    if (unread) screen &&= "* lines are missing here\n";
+    else [unread, screen] = [!process.stdout.write(screen), ""];
+    told = last;
+    strangers.budget = SHARE;
+    const asked = new Map(asking);
+    asking.clear();
+    const others = [...here.values()];
+    // On a narrow path the last ones lose: begin elsewhere each time.
+    const everyone = others.splice(turn % (others.length || 1)).concat(others);
+    let [range, news]: [string, Buffer[]] = ["", []];
+    for (const one of new Set([...everyone, ...asked.keys()])) {
+      one.budget = SHARE;
+      const upTo = one.token ? Math.min(told, one.have + WINDOW) : told;
+      if (range !== `${one.here} ${one.sent} ${upTo}`) {
+        range = `${one.here} ${one.sent} ${upTo}`;
+        news = one.here ? pack(numbered(one.sent + 1, upTo)) : [];
       }
+      one.sent = Math.max(one.sent, upTo);
+      const answer = asked.get(one);
+      const datagrams = answer ? addAnswer(news, one, answer) : news;
+      for (const [i, datagram] of datagrams.entries()) {
+        const isAnswer = answer && i === datagrams.length - 1;
+        send(one.to, head(one.token, isAnswer ? one.time : 0), datagram);
+      }
+      while (unsent > BURST) await timers.setImmediate();
     }
     await timers.setTimeout(REST);
-    told = newest;
   }
   busy = false;
+}
+
+/** News and behind them an answer, in the last datagram if there is room. */
+function addAnswer(news: Buffer[], one: Member, answer: string[]): Buffer[] {
+  const status = one.token ? [`/said ${one.said}`, `/sent ${one.sent}`] : [];
+  const [own] = pack([...status, ...answer.filter((line) => line !== "")]);
+  if (!own) return news;
+  const both = Buffer.concat([...news.slice(-1), own]);
+  return both.length > ROOM ? [...news, own] : [...news.slice(0, -1), both];
+}
+
+/** A program's first line: its token, our run, the time of its question or 0. */
+function head(token: string, time: number): Buffer {
+  return Buffer.from(token && `#${token} ${RUN} ${time}\n`);
 }
 
 /** Join lines, each with its newline, into as few datagrams as hold them. */
@@ -232,69 +336,83 @@ function pack(lines: string[]): Buffer[] {
   const datagrams: string[] = [];
   let room = 0; // bytes
   for (const line of lines) {
-    const size = Buffer.byteLength(line) + 1;
-    if (size > room) {
+    const bytes = Buffer.byteLength(line) + 1;
+    if (bytes > room) {
       datagrams.push("");
-      room = DATAGRAM;
+      room = ROOM;
     }
     datagrams[datagrams.length - 1] += line + "\n";
-    room -= size;
+    room -= bytes;
   }
   return datagrams.map((datagram) => Buffer.from(datagram));
 }
 
+function send(to: Sender["to"], ...parts: Buffer[]) {
+  unsent++;
+  sk.send(parts, ...to, (error) => {
+    unsent--;
+    if (error) sk.send(parts, ...to); // Bun: an earlier one's, ours did not go
+  });
+}
+
+// ---- The clock ----
+
+const SILENCE = 120; // s until a mute member is dropped (RFC 4787, 4.3)
+const history = [0, 0, 0, 0, 0]; // the newest line of each of the last seconds
+let dropped = 0; // datagrams that the kernel had no room for
+
+/** Drop who is silent, wait no longer for who is slow, count what was lost. */
+async function everySecond() {
+  overdue = history.shift() ?? 0;
+  history.push(last);
+  for (const member of here.values()) {
+    member.silence++; // not by the clock: it may have been us who was stopped
+    if (member.silence > SILENCE) leave(member, "timed out (2 minutes)");
+  }
+  if ("deno" in process.versions) return; // it would have to ask for permission
+  const { port, family } = sk.address();
+  const file = family === "IPv6" ? "/proc/net/udp6" : "/proc/net/udp"; // Linux
+  const table = await readFile(file, "utf8").catch(() => "");
+  const hex = port.toString(16).toUpperCase().padStart(4, "0");
+  const row = RegExp(`^ *\\d+: \\w+:${hex} .* (\\d+) *$`, "m").exec(table);
+  const more = count(row?.[1] ?? "") - dropped; // that found our buffer full
+  if (more > 0) console.error(`${more} datagrams lost: they came too fast`);
+  dropped += more;
+}
+
 // ---- Start and end ----
 
-const [host = "127.0.0.1", port = "6001", extra] = process.argv.slice(2);
+const USAGE = "usage: server.ts [host] [port], by default 127.0.0.1 6001";
+const HINTS: Record<string, string> = {
+  EADDRINUSE: "the port is taken, stop its program or choose another",
+  EADDRNOTAVAIL: "not an address of this machine, as 127.0.0.1 always is",
+  ENOTFOUND: "unknown name, check the spelling or give an address",
+};
 
 function exit(code: number, text: string): never {
   (code === 0 ? console.log : console.error)(text);
   process.exit(code);
 }
 
-function close(): void {
-  const text = "* the server is closing\n";
-  for (const { to } of members.values()) sk.send(text, ...to);
-  if (stdout.isTTY) console.log(); // the shell's prompt on a new line
-  setTimeout(() => process.exit(130), 100); // ms, for all to be on their way
+function close(code: number) {
+  if (process.stdout.isTTY) console.log(); // the shell's prompt on a new line
+  say("* the server is closing");
+  setTimeout(() => process.exit(code), 100); // ms, for it to be on its way
 }
 
-/** Every now and then: drop who is silent, tell what the kernel dropped. */
-async function sweep() {
-  for (const member of members.values()) {
-    if (performance.now() - member.heard > SILENCE) leave(member, "timed out");
-  }
-  if (process.versions["deno"]) return; // it would have to ask for permission
-  const { port, family } = sk.address();
-  const file = family === "IPv6" ? "/proc/net/udp6" : "/proc/net/udp"; // Linux
-  const table = await readFile(file, "utf8").catch(() => "");
-  const hex = port.toString(16).toUpperCase().padStart(4, "0");
-  const row = RegExp(`^ *\\d+: \\w+:${hex} .* (\\d+) *$`, "m").exec(table);
-  const count = Number(row?.[1] ?? 0); // of those that found our buffer full
-  if (count > dropped) {
-    console.error(`${count - dropped} datagrams lost: they came too fast`);
-  }
-  dropped = count;
-}
+process.on("SIGHUP", () => close(129)).on("SIGINT", () => close(130));
+process.on("SIGTERM", () => close(143));
+process.stdout.on("drain", () => unread = false);
+process.stdout.on("error", ({ message }) => {
+  if (message.includes("EPIPE")) process.exit(); // whoever read it has left
+  unread = true; // a full disk: go on without a console
+});
 
-async function main() {
-  if (host === "-h" || host === "--help") exit(0, USAGE);
-  const odd = /^(-|$|\d+$)/.test(host) ? host : extra;
-  if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
-  const valid = /^(0|[1-9]\d{0,4})$/.test(port) && Number(port) <= 65535;
-  if (!valid) exit(2, `port "${port}" is not a whole number from 0 to 65535`);
-  const { address, family } = await lookup(host);
-  sk = createSocket(family === 6 ? "udp6" : "udp4", receive);
-  sk.bind(Number(port), address);
-  await once(sk, "listening");
-  sk.on("error", () => {}); // an answer that cannot be sent is as good as lost
-  if (port === "0") console.error(`listening on port ${sk.address().port}`);
-  process.on("SIGINT", close);
-  stdout.on("drain", () => unread = false);
-  stdout.on("error", () => process.exit()); // whoever read it has left
-  setInterval(sweep, 5000);
-}
-
-main().catch(({ message }) =>
-  exit(1, `cannot use ${host}:${port}, choose another: ${message}`)
+const isPort = /^(0|[1-9]\d{0,4})$/.test(port) && Number(port) <= 65535;
+if (host === "-h" || host === "--help") exit(0, USAGE);
+if (/^(-|$|\d+$)/.test(host)) exit(2, `"${host}" is not a host, ${USAGE}`);
+if (!isPort) exit(2, `port "${port}" is not a whole number from 0 to 65535`);
+if (extra !== undefined) exit(2, `"${extra}" is one too many, ${USAGE}`);
+main().catch(({ code = "", message }: NodeJS.ErrnoException) =>
+  exit(1, `cannot use ${host}:${port}: ${HINTS[code] ?? message}`)
 );

@@ -6,7 +6,13 @@ import {
   startPythonServer,
   startServer,
 } from "./support/pair.ts";
-import { another, on, onEveryRuntime, runtimes } from "./support/runtimes.ts";
+import {
+  another,
+  on,
+  onEveryRuntime,
+  runtimes,
+  withOlderBuns,
+} from "./support/runtimes.ts";
 import { converse } from "./support/transcript.ts";
 
 test("the transcript in a pipe: Python with Python", async (t) => {
@@ -15,7 +21,7 @@ test("the transcript in a pipe: Python with Python", async (t) => {
   await converse(server, client);
 });
 
-onEveryRuntime("the transcript in a pipe", async (t, runtime) => {
+on(withOlderBuns, "the transcript in a pipe", async (t, runtime) => {
   const server = await startServer(t, runtime);
   const client = await startClient(t, runtime, server.port);
   await converse(server, client);

@@ -1,6 +1,6 @@
 import { test, type TestContext } from "node:test";
 import { commandOf, pythonCommand } from "../support/pair.ts";
-import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
+import { on, type Runtime, withOlderBuns } from "../support/runtimes.ts";
 import { CTRL_C, CTRL_D, Terminal } from "../support/terminal.ts";
 
 interface Conversation {
@@ -69,7 +69,8 @@ for (
 ) {
   const end = `exit ${code}, settings as before`;
 
-  onEveryRuntime(
+  on(
+    withOlderBuns,
     `the transcript on a terminal, then ${key}, client first`,
     async (t, runtime) => {
       const { server, client, port, from } = await converseOn(t, runtime);
@@ -93,7 +94,8 @@ for (
     },
   );
 
-  onEveryRuntime(
+  on(
+    withOlderBuns,
     `the transcript on a terminal, then ${key}, server first`,
     async (t, runtime) => {
       const { server, client, port, from } = await converseOn(t, runtime);

@@ -221,11 +221,12 @@ onEveryRuntime("a pasted line of 10,000 characters", async (t, runtime) => {
   await desk.shows("");
 });
 
-// The key that ends it; how; what stands half typed and where the cursor is.
+// The key that ends it, how, after which keys; and what of the line stays: all
+// that is below the cursor makes room for the shell.
 const ENDS: [string, string, number, string[], string][] = [
   ["Ctrl+C on an empty line", CTRL_C, 130, [], ""],
   ["Ctrl+C behind a line", CTRL_C, 130, [..."ab"], "ab"],
-  ["Ctrl+C before a line of two rows", CTRL_C, 130, [...x(60), HOME], xs(60)],
+  ["Ctrl+C in a line of two rows", CTRL_C, 130, [...x(60), HOME], xs(40)],
   ["Ctrl+C behind a full row", CTRL_C, 130, x(40), xs(40)],
   ["Ctrl+D before the first prompt", CTRL_D, 0, [], ""],
   ["Ctrl+D, a line erased", CTRL_D, 0, ["a", "b", BACKSPACE, BACKSPACE], ""],
@@ -233,14 +234,21 @@ const ENDS: [string, string, number, string[], string][] = [
 
 for (const [title, key, code, keys, line] of ENDS) {
   onEveryRuntime(title, async (t, runtime) => {
-    const desk = await startDesk(t, runtime);
-    await press(desk.terminal, keys);
-    await desk.shows(line);
-    desk.terminal.type(key);
-    await desk.terminal.until(() => /exit .*\n$/.test(desk.terminal.screen));
-    const rows = desk.terminal.screen.split("\n").slice(0, -1);
-    assert.equal(rows.pop(), `exit ${code}, settings as before`);
-    if (rows.at(-1) === "" && line === xs(40)) rows.pop(); // one more or not
-    assert.deepEqual(rows, [...desk.shown, line].flatMap(rowsOf));
+    const { terminal, shown } = await startDesk(t, runtime);
+    await press(terminal, keys);
+    terminal.type(key);
+    await terminal.until(() => terminal.screen.endsWith("before\n"));
+    const rows = terminal.screen.replace(/\n $/m, "").split("\n");
+    const end = [`exit ${code}, settings as before`, ""];
+    assert.deepEqual(rows, [...shown, line, ...end]);
   });
 }
+
+onEveryRuntime("lines typed ahead in vain", async (t, runtime) => {
+  const { terminal, shown } = await startDesk(t, runtime);
+  terminal.type("one\rtwo\r");
+  await terminal.shows(...shown, "");
+  terminal.type(CTRL_D);
+  const end = ["not sent: 2 lines", "exit 0, settings as before", ""];
+  await terminal.shows(...shown, ...end);
+});

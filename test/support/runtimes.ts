@@ -1,7 +1,8 @@
 // The six ways to run a script, and how to run one test on each of them.
 // Where a runtime is, an environment variable says (NODE20, NODE22, NODE24,
-// NODE26, BUN, DENO: the path of its program), else PATH does. The tests leave
-// out what is nowhere, and runtimes.test.ts says once what that is.
+// NODE26, BUN, DENO, BUN1212, BUN1312: the path of its program), else PATH
+// does. The tests leave out what is nowhere, and runtimes.test.ts says once
+// what that is.
 
 import { spawnSync } from "node:child_process";
 import process from "node:process";
@@ -56,6 +57,13 @@ export const runtimes: Runtime[] = [
   node(26),
   runtime("Bun", "BUN", []),
   runtime("Deno", "DENO", ["run", "--allow-net"]),
+];
+
+/** The oldest Bun that the page promises and one in between, and all the rest. */
+export const withOlderBuns: Runtime[] = [
+  ...runtimes,
+  runtime("Bun 1.2.12", "BUN1212", []),
+  runtime("Bun 1.3.12", "BUN1312", []),
 ];
 
 /** The next runtime that is there, to be the other end of a conversation. */
