@@ -59,13 +59,20 @@ export async function idle(group: number) {
   }
 }
 
-/** The bytes waiting in the socket of a port, and the datagrams it has lost. */
-export function socketOf(port: number): { waiting: number; lost: number } {
+/**
+ * The bytes waiting in the socket of a port, and the datagrams it has lost, in
+ * the network of this process or of another one.
+ */
+export function socketOf(
+  port: number,
+  pid: number | "self" = "self",
+): { waiting: number; lost: number } {
   const local = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
   // The kernel writes its list in pieces, and where other sockets come and go
   // between two of them, it may leave one out: look again before giving up.
   for (let looks = 0; looks < 20; looks++) {
-    const sockets = read("/proc/net/udp") + read("/proc/net/udp6");
+    const net = `/proc/${pid}/net`;
+    const sockets = read(`${net}/udp`) + read(`${net}/udp6`);
     for (const line of sockets.split("\n")) {
       const fields = line.trim().split(/\s+/);
       if (!`${fields[1]} `.endsWith(local)) continue;
@@ -88,11 +95,11 @@ export function freePort(): string {
 }
 
 /** Wait until a program has bound this port. */
-export async function bound(port: string) {
+export async function bound(port: string, pid?: number) {
   const deadline = Date.now() + 30_000; // ms
   while (true) {
     try {
-      return void socketOf(Number(port));
+      return void socketOf(Number(port), pid);
     } catch (error) {
       if (Date.now() > deadline) throw error;
       await pause(10);
