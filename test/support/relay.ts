@@ -6,23 +6,43 @@ import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
+/** A client's address, as the server sees it. */
+interface Outside {
+  socket: Socket;
+  client: number; // its port
+}
+
 export interface Copy {
   way: "says" | "hears"; // the client
-  client: number; // its port
+  outside: Outside;
   bytes: Uint8Array;
 }
 
 export class Relay {
   copies: Copy[] = [];
   readonly #front = createSocket("udp4");
-  readonly #behind = new Map<number, Socket>(); // by the client's port
+  readonly #outsides = new Map<number, Outside>(); // by the client's port
+  readonly #sockets: Socket[] = [];
   readonly #to: number;
 
   constructor(to: number) {
     this.#to = to;
     this.#front.on("message", (bytes, { port }) => {
-      this.#carry({ way: "says", client: port, bytes: Uint8Array.from(bytes) });
+      const outside = this.#outsides.get(port) ?? this.#open(port);
+      this.#carry({ way: "says", outside, bytes: Uint8Array.from(bytes) });
     });
+  }
+
+  #open(client: number): Outside {
+    const socket = createSocket("udp4");
+    const outside = { socket, client };
+    this.#sockets.push(socket);
+    this.#outsides.set(client, outside);
+    socket.on("message", (bytes) => {
+      if (this.#outsides.get(client) !== outside) return; // a former address
+      this.#carry({ way: "hears", outside, bytes: Uint8Array.from(bytes) });
+    });
+    return outside;
   }
 
   async listen(): Promise<void> {
@@ -36,7 +56,12 @@ export class Relay {
 
   close() {
     this.#front.close();
-    for (const socket of this.#behind.values()) socket.close();
+    for (const socket of this.#sockets) socket.close();
+  }
+
+  /** New addresses for the clients; what comes to the former ones is lost. */
+  move() {
+    this.#outsides.clear();
   }
 
   #carry(copy: Copy) {
@@ -45,16 +70,9 @@ export class Relay {
   }
 
   /** Send it, or send it again. */
-  send({ way, client, bytes }: Copy) {
-    if (way === "hears") return this.#front.send(bytes, client, "127.0.0.1");
-    let socket = this.#behind.get(client);
-    if (!socket) {
-      socket = createSocket("udp4", (bytes) => {
-        this.#carry({ way: "hears", client, bytes: Uint8Array.from(bytes) });
-      });
-      this.#behind.set(client, socket);
-    }
-    socket.send(bytes, this.#to, "127.0.0.1");
+  send({ way, outside: { socket, client }, bytes }: Copy) {
+    if (way === "hears") this.#front.send(bytes, client, "127.0.0.1");
+    else socket.send(bytes, this.#to, "127.0.0.1");
   }
 
   /** Send these again, a few at a time, so that none is too much at once. */
