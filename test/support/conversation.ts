@@ -167,7 +167,7 @@ export interface Plan {
 
 export interface Result {
   took: number; // s from the last line said to the last one shown
-  delays: number[]; // ms from said to shown, of each line at each member
+  delays: number[]; // ms from said to shown, in the order of being shown
   datagrams: number; // of both directions
   bytes: number; // of these, with headers
 }
@@ -233,11 +233,16 @@ export async function converse(
   agree(members, new Map(members.map(({ name }) => [name, texts])));
   const shown = Math.max(...members.map((one) => one.times.at(-1)!));
   const took = (shown - last) / 1000;
-  const delays = members.flatMap((one) =>
-    one.shown.map((line, i) => one.times[i]! - saidAt.get(line)!)
+  const showings = members.flatMap(({ shown, times }) =>
+    shown.map((line, i) => ({ at: times[i]!, said: saidAt.get(line)! }))
   );
+  const delays = showings.toSorted((a, b) => a.at - b.at)
+    .map(({ at, said }) => at - said);
   await Promise.all(members.map((one) => one.leaves()));
   assert.doesNotMatch(hub.stderr, /Error/);
+  // Nobody came or went but at the beginning and at the end.
+  assert.equal(hub.stdout.match(/^\* .* joined/gm)?.length, members.length);
+  assert.equal(hub.stdout.match(/^\* /gm)?.length, 2 * members.length);
   const result = { took, delays, ...await summary(network) };
 
   const deliveries = all * members.length;
