@@ -68,9 +68,10 @@ async function again(t: TestContext, runtime: Runtime) {
   const theirs = () => [alice.notices.length, bob.notices.length];
   const known = theirs();
   for (const seconds of [1, 10]) {
-    // First, what came from the former addresses only.
-    const copies: Copy[] = seconds === 1 ? former : [...relay.copies];
+    const copies: Copy[] = [...relay.copies];
     await pause(seconds * 1000);
+    await relay.replay(former);
+    await talk([bob], [alice, bob]); // alice says nothing: she is still found
     await relay.replay(copies);
     await talk([bob], [alice, bob]); // alice says nothing: she is still found
     await talk([alice, bob]);
