@@ -5,9 +5,14 @@ import {
   startPythonClient,
   startPythonServer,
   startServer,
-} from "./pair.ts";
-import { another, onEveryRuntime, type Runtime, runtimes } from "./runtimes.ts";
-import { converse } from "./transcript.ts";
+} from "./support/pair.ts";
+import {
+  another,
+  onEveryRuntime,
+  type Runtime,
+  runtimes,
+} from "./support/runtimes.ts";
+import { converse } from "./support/transcript.ts";
 
 test("the transcript in a pipe: Python with Python", async (t) => {
   const server = await startPythonServer(t);

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { join, others, startHub, startMember } from "../support/group.ts";
+import type { Program } from "../support/processes.ts";
+import { onEveryRuntime } from "../support/runtimes.ts";
+
+/** All of them have printed this line next, and nothing else. */
+async function show(programs: Program[], line: string) {
+  for (const program of programs) await program.prints(`${line}\n`);
+  for (const program of programs) program.stdout = "";
+}
+
+onEveryRuntime("a conversation in pipes", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const [one, two, three] = others(runtime);
+
+  const alice = startMember(t, one!, "alice", hub.port);
+  await show([hub, alice], "* alice joined (1 here)");
+  const bob = startMember(t, two!, "bob", hub.port);
+  await show([hub, alice, bob], "* bob joined (2 here)");
+
+  alice.write("hello\n");
+  await show([alice, bob], "alice: hello");
+  await hub.until(() => hub.stdout.endsWith("\n"));
+  const from = /^来自\[127\.0\.0\.1:\d{1,5}\]的消息: /.exec(hub.stdout)?.[0];
+  await show([hub], `${from}hello`);
+  alice.write("你好 👋🏽\n");
+  await show([alice, bob], "alice: 你好 👋🏽");
+  await show([hub], `${from}你好 👋🏽`);
+
+  bob.write("/name robert\n");
+  await show([hub, alice, bob], "* bob is now robert");
+  bob.write("/who\n");
+  await show([bob], "* 2 here: alice, robert");
+  bob.write("/nonsense\n");
+  await bob.until(() => /^\* .*\n$/.test(bob.stdout));
+  assert.match(bob.stdout, /no such command/);
+  bob.stdout = "";
+
+  // The client answers this one itself; in a pipe, stdout is for the group.
+  bob.write("/help\n");
+  await bob.complains(/^\* .*\/name.*\/who.*\/quit/);
+
+  const carol = startMember(t, three!, "carol", hub.port);
+  await show([hub, alice, bob, carol], "* carol joined (3 here)");
+  carol.write("/quit\nnobody hears this\n");
+  assert.equal(await carol.exits(), 0);
+  await show([hub, alice, bob], "* carol left (2 here)");
+
+  bob.end("bye");
+  assert.equal(await bob.exits(), 0);
+  await show([bob], "robert: bye");
+  await alice.prints("robert: bye\n* robert left (1 here)\n");
+  await hub.until(() => hub.stdout.endsWith(" left (1 here)\n"));
+  assert.match(hub.stdout, /^来自\[.*\]的消息: bye\n\* robert left/);
+  assert.equal(hub.stderr + alice.stderr + carol.stderr, "");
+});
+
+onEveryRuntime("all of the input before the end of it", async (t, runtime) => {
+  const hub = await startHub(t, others(runtime)[0]!);
+  const alice = await join(t, others(runtime)[1]!, "alice", hub.port);
+  const lines = Array.from({ length: 3000 }, (_, i) => `line ${i}`);
+
+  const bob = startMember(t, runtime, "bob", hub.port);
+  bob.end(lines.join("\n"));
+  assert.equal(await bob.exits(), 0);
+  assert.equal(bob.stderr, "");
+  const said = lines.map((line) => `bob: ${line}\n`).join("");
+  await bob.prints(`* bob joined (2 here)\n${said}`);
+  await alice.prints(
+    `* alice joined (1 here)\n* bob joined (2 here)\n${said}` +
+      "* bob left (1 here)\n",
+  );
+});
+
+onEveryRuntime("a name that somebody has", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await join(t, others(runtime)[0]!, "alice", hub.port);
+  const other = startMember(t, runtime, "ALICE", hub.port);
+  await other.complains(/^\* .*127\.0\.0\.1:\d+/);
+  const [address] = /127\.0\.0\.1:\d+/.exec(other.stderr)!;
+  await other.prints(`* ${address} joined (2 here)\n`);
+  other.write("/name alicia\n");
+  const renamed = `* ${address} is now alicia\n`;
+  await other.prints(`* ${address} joined (2 here)\n${renamed}`);
+  await alice.until(() => alice.stdout.endsWith(renamed));
+});

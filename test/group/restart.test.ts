@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import {
+  count,
+  join,
+  others,
+  silentPort,
+  startHub,
+  startHubOn,
+  startMember,
+} from "../support/group.ts";
+import { endGroup, type Program } from "../support/processes.ts";
+import { onEveryRuntime } from "../support/runtimes.ts";
+
+/** Wait until this holds, and see that it took no more than so many seconds. */
+async function within(seconds: number, wait: Promise<unknown>) {
+  const since = performance.now();
+  await wait;
+  const took = (performance.now() - since) / 1000;
+  assert(took < seconds, `it took ${took} s`);
+}
+
+function rejoined(member: Program, name: string): Promise<void> {
+  const joined = `* ${name} joined (`;
+  return member.until(() => count(member.stdout, joined) === 2);
+}
+
+// They mostly wait: for members to miss their server, and to find it again.
+describe("a server", { concurrency: 10 }, () => {
+  onEveryRuntime("is killed, and back after a while", async (t, runtime) => {
+    const hub = await startHub(t, runtime);
+    const [one, two, three] = others(runtime);
+    const alice = await join(t, one!, "alice", hub.port);
+    const bob = await join(t, two!, "bob", hub.port);
+    alice.write("before\n");
+    await bob.until(() => bob.stdout.endsWith("alice: before\n"));
+    bob.write("/name robert\n");
+    await alice.until(() => alice.stdout.endsWith("robert\n"));
+    await bob.until(() => bob.stdout.endsWith("robert\n"));
+
+    endGroup(hub.pid);
+    await hub.exits();
+    alice.write("mean\nwhile\n");
+    for (const member of [alice, bob]) {
+      await member.complains(/^\* .*no answer from 127\.0\.0\.1:\d+/);
+    }
+
+    const again = startHubOn(t, three!, hub.port);
+    await within(10, rejoined(alice, "alice"));
+    await within(10, bob.until(() => bob.stdout.includes("* robert joined (")));
+    await again.until(() => again.stdout.includes("while\n"));
+    bob.write("after\n");
+    await alice.until(() => alice.stdout.endsWith("robert: after\n"));
+    await bob.until(() => bob.stdout.endsWith("robert: after\n"));
+
+    for (const one of [again, alice, bob]) {
+      for (const line of ["mean\n", "while\n", "after\n"]) {
+        assert.equal(count(one.stdout, `: ${line}`), 1, one.stdout);
+      }
+    }
+    assert.equal(count(alice.stdout, "before\n"), 1);
+    assert.equal(count(bob.stdout, "before\n"), 1);
+    for (const member of [alice, bob]) {
+      await member.until(() => count(member.stderr, "\n") >= 2);
+      assert.match(member.stderr, /^\* .*no answer from .*\n\* .* back.*\n$/);
+    }
+  });
+
+  onEveryRuntime("is killed, and back at once", async (t, runtime) => {
+    const hub = await startHub(t, others(runtime)[1]!);
+    const alice = await join(t, runtime, "alice", hub.port);
+    const bob = await join(t, others(runtime)[0]!, "bob", hub.port);
+
+    endGroup(hub.pid);
+    await hub.exits();
+    alice.write("meanwhile\n");
+    const again = startHubOn(t, runtime, hub.port);
+    await within(10, rejoined(alice, "alice"));
+    await within(10, rejoined(bob, "bob"));
+    bob.write("after\n");
+    await alice.until(() => alice.stdout.endsWith("bob: after\n"));
+    for (const one of [again, alice, bob]) {
+      await one.until(() => one.stdout.endsWith(": after\n"));
+      assert.equal(count(one.stdout, ": meanwhile\n"), 1, one.stdout);
+    }
+    for (const member of [alice, bob]) {
+      await member.complains(/^\* .* away .* back/);
+    }
+  });
+
+  onEveryRuntime("is killed, and never comes back", async (t, runtime) => {
+    const hub = await startHub(t, others(runtime)[0]!);
+    const alice = await join(t, runtime, "alice", hub.port);
+    endGroup(hub.pid);
+    await hub.exits();
+    const since = performance.now();
+    alice.end("one\ntwo\nthree");
+    assert.equal(await alice.exits(), 1);
+    const took = performance.now() - since;
+    assert(took > 9900 && took < 15_000, `after ${took} ms`);
+    assert.match(
+      alice.stderr,
+      /^\* .*no answer from .*\n3 lines were not delivered\n$/,
+    );
+    await alice.prints("* alice joined (1 here)\n");
+  });
+
+  onEveryRuntime("comes after its member", async (t, runtime) => {
+    const { port, free } = await silentPort(t);
+    const alice = startMember(t, runtime, "alice", port);
+    alice.write("anyone?\n");
+    const since = performance.now();
+    await alice.complains(
+      RegExp(`^\\* .*no answer from 127\\.0\\.0\\.1:${port}\\b`),
+    );
+    const took = performance.now() - since;
+    assert(took > 4900 && took < 10_000, `after ${took} ms`);
+
+    free();
+    startHubOn(t, others(runtime)[0]!, port);
+    const shown = "* alice joined (1 here)\nalice: anyone?\n";
+    await within(10, alice.prints(shown));
+    alice.end();
+    assert.equal(await alice.exits(), 0);
+    await alice.prints(shown);
+    assert.match(alice.stderr, /^\* .*no answer from .*\n\* .* back.*\n$/);
+  });
+
+  onEveryRuntime("never comes", async (t, runtime) => {
+    const { port } = await silentPort(t);
+    const alice = startMember(t, runtime, "alice", port);
+    alice.end("one\ntwo\n");
+    assert.equal(await alice.exits(), 1);
+    assert.match(
+      alice.stderr,
+      /^\* .*no answer from .*\n2 lines were not delivered\n$/,
+    );
+    assert.equal(alice.stdout, "");
+  });
+});

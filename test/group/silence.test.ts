@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { describe } from "node:test";
+import { join, joinRaw, others, startHub } from "../support/group.ts";
+import { onEveryRuntime } from "../support/runtimes.ts";
+
+const SILENCE = 120; // s; the hub looks every few seconds
+
+// This takes two minutes because the silence does, and nothing can shorten it
+// from outside: so all of these tests wait at the same time, and use no processor.
+describe("a member that says nothing", { concurrency: 6 }, () => {
+  onEveryRuntime("is dropped after two minutes", async (t, runtime) => {
+    const hub = await startHub(t, runtime);
+    const alice = await join(t, others(runtime)[0]!, "alice", hub.port);
+    const since = performance.now();
+    const bob = await joinRaw(t, hub.port, "bob");
+    for (let dropped = false; !dropped;) { // in spans that until() waits for
+      await alice.until(() =>
+        alice.stdout.includes("* bob timed out (1 here)\n")
+      )
+        .then(() => dropped = true, (error) => {
+          if ((performance.now() - since) / 1000 > SILENCE + 20) throw error;
+        });
+    }
+    const took = (performance.now() - since) / 1000;
+    t.diagnostic(`after ${took.toFixed()} s`);
+    assert(took > SILENCE - 1, `after ${took} s`);
+    await hub.until(() => hub.stdout.endsWith("* bob timed out (1 here)\n"));
+
+    // The client has said nothing either, but kept in touch.
+    bob.forget();
+    await bob.send("hello?");
+    await bob.until(() => bob.lines.some((line) => /^\/join /.test(line)));
+    alice.end("still here");
+    assert.equal(await alice.exits(), 0);
+    assert.match(alice.stdout, /alice: still here\n$/);
+    assert.equal(alice.stderr, "");
+  }, 180_000);
+});

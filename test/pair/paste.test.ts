@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { basename, join } from "node:path";
+import process from "node:process";
+import { test, type TestContext } from "node:test";
+import { listening } from "../support/pair.ts";
+import { emptyFolder, Program, PROJECT } from "../support/processes.ts";
+import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
+import { converse } from "../support/transcript.ts";
+
+/** A folder that holds nothing but that script. */
+function paste(t: TestContext, script: string): string {
+  const folder = emptyFolder(t);
+  copyFileSync(join(PROJECT, script), join(folder, basename(script)));
+  return folder;
+}
+
+/** That script, pasted and started with these arguments. */
+function startPasted(
+  t: TestContext,
+  runtime: Runtime,
+  script: string,
+  ...args: (string | number)[]
+): Program {
+  const command = [...runtime.command, basename(script), ...args.map(String)];
+  return new Program(t, command, { cwd: paste(t, script) });
+}
+
+onEveryRuntime("the transcript, each script alone", async (t, runtime) => {
+  const server = await listening(
+    startPasted(t, runtime, "server.ts", "127.0.0.1", 0),
+  );
+  const args = ["127.0.0.1", server.port] as const;
+  await converse(server, startPasted(t, runtime, "client.ts", ...args));
+});
+
+onEveryRuntime("the group chat, each script alone", async (t, runtime) => {
+  const hub = await listening(
+    startPasted(t, runtime, "group/server.ts", "127.0.0.1", 0),
+  );
+  const args = ["alice", "127.0.0.1", hub.port] as const;
+  const alice = startPasted(t, runtime, "group/client.ts", ...args);
+  alice.end("hello\n");
+  assert.equal(await alice.exits(), 0);
+  await alice.prints("* alice joined (1 here)\nalice: hello\n");
+});
+
+const PAIR = ["server.ts", "client.ts"];
+for (const script of [...PAIR, "group/server.ts", "group/client.ts"]) {
+  test(`${script} alone: its types`, { timeout: 60_000 }, async (t) => {
+    const cwd = paste(t, script);
+    mkdirSync(join(cwd, "node_modules", "@types"), { recursive: true });
+    symlinkSync(
+      join(PROJECT, "node_modules/@types/node"),
+      join(cwd, "node_modules/@types/node"),
+    );
+    const tsc = new Program(t, [
+      ...[process.execPath, join(PROJECT, "node_modules/typescript/bin/tsc")],
+      ...["--noEmit", "--strict", "--noUncheckedIndexedAccess"],
+      ...[
+        "--exactOptionalPropertyTypes",
+        "--erasableSyntaxOnly",
+        basename(script),
+      ],
+    ], { cwd });
+    const code = await tsc.exits();
+    assert.equal(tsc.stdout + tsc.stderr, "");
+    assert.equal(code, 0);
+  });
+
+  test(`${script} as a program`, { timeout: 60_000 }, async (t) => {
+    const program = new Program(t, [join(PROJECT, script), "--help"]);
+    assert.equal(await program.exits(), 0);
+    assert.match(program.stdout, /^usage: /);
+  });
+
+  test(`${script} needs nothing but Node, and the pair is short`, () => {
+    const text = readFileSync(join(PROJECT, script), "utf8");
+    const lines = text.split("\n").filter((line) => line.trim() !== "");
+    const most = PAIR.includes(script) ? 110 : Infinity;
+    assert(lines.length <= most, `${lines.length} lines that are not blank`);
+    const imports = [...text.matchAll(/\b(?:from|import|require)\W*"(.*?)"/g)];
+    assert(imports.length > 0);
+    for (const [, name] of imports) assert.match(name!, /^node:/);
+  });
+}

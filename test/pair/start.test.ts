@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { networkInterfaces } from "node:os";
+import type { TestContext } from "node:test";
+import { start, startClient, startServer } from "../support/pair.ts";
+import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
+import { openPeer } from "../support/udp.ts";
+
+/** The program ends with this code and one line on stderr that names the value. */
+async function refuses(
+  t: TestContext,
+  runtime: Runtime,
+  [script, ...args]: [string, ...string[]],
+  code: number,
+  value: string,
+) {
+  const program = start(t, runtime, script, ...args);
+  assert.equal(await program.exits(), code, program.stderr);
+  await program.complains(/./);
+  assert(program.stderr.includes(value), program.stderr);
+  assert.equal(program.stdout, "");
+}
+
+onEveryRuntime("a host or port that cannot be had", async (t, runtime) => {
+  const { port } = await openPeer(t);
+  for (
+    const [args, value] of [
+      [["server.ts", "127.0.0.1", `${port}`], `127.0.0.1:${port}`],
+      [["server.ts", "192.0.2.1", "0"], "192.0.2.1"],
+      [["server.ts", "nosuch.invalid", "0"], "nosuch.invalid"],
+      [["client.ts", "nosuch.invalid", "6000"], "nosuch.invalid"],
+    ] as [[string, ...string[]], string][]
+  ) await refuses(t, runtime, args, 1, value);
+});
+
+onEveryRuntime("arguments that make no sense", async (t, runtime) => {
+  for (const script of ["server.ts", "client.ts"]) {
+    const ports = ["abc", "-1", "65536", "1.5", ""];
+    if (script === "client.ts") ports.push("0");
+    await Promise.all(
+      ports.map((port) =>
+        refuses(t, runtime, [script, "127.0.0.1", port], 2, `"${port}"`)
+      ),
+    );
+    await Promise.all([
+      refuses(t, runtime, [script, "127.0.0.1", "6000", "more"], 2, "more"),
+      refuses(t, runtime, [script, "--verbose"], 2, "--verbose"),
+      refuses(t, runtime, [script, ""], 2, '""'),
+    ]);
+  }
+});
+
+onEveryRuntime("a question for help", async (t, runtime) => {
+  for (const script of ["server.ts", "client.ts"]) {
+    for (const option of ["--help", "-h"]) {
+      const program = start(t, runtime, script, option);
+      assert.equal(await program.exits(), 0);
+      assert.match(program.stdout, /^usage: .*\[host\] \[port\].* 6000\n$/);
+      assert(program.stdout.includes(script));
+      assert.equal(program.stderr, "");
+    }
+  }
+});
+
+const IPV6 = Object.values(networkInterfaces()).flat()
+  .some((one) => one?.address === "::1");
+
+for (const host of ["::1", "0:0:0:0:0:0:0:1"]) {
+  onEveryRuntime(`over IPv6, to ${host}`, async (t, runtime) => {
+    if (!IPV6) return t.skip("this machine has no IPv6");
+    const server = await startServer(t, runtime, "::1");
+    const client = await startClient(t, runtime, server.port, host);
+    client.write("hello server\n");
+    await server.until(() => server.stdout.endsWith(">>>"));
+    assert.match(server.stdout, /^来自\[::1:\d+\]的消息: hello server\n>>>$/);
+    server.write("hello client\n");
+    await client.prints(">>>hello client\n>>>");
+  });
+}
+
+onEveryRuntime("by name, to localhost", async (t, runtime) => {
+  const server = await startServer(t, runtime, "localhost");
+  const client = await startClient(t, runtime, server.port, "localhost");
+  client.write("hello server\n");
+  await server.until(() => server.stdout.endsWith("hello server\n>>>"));
+  server.write("hello client\n");
+  await client.prints(">>>hello client\n>>>");
+});

@@ -1,0 +1,91 @@
+// The six ways to run a script, and how to run one test on each of them.
+// Where a runtime is, an environment variable says (NODE20, NODE22, NODE24,
+// NODE26, BUN, DENO: the path of its program), else PATH does. One that is
+// nowhere is a visible skip, or a failure where CI is set.
+
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+import { test, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+
+export interface Runtime {
+  name: string;
+  /** The program's own version, or "" where there is no such program. */
+  version: string;
+  /** What stands on the command line before the script's path. */
+  command: string[];
+}
+
+const TSX = fileURLToPath(
+  new URL("../../node_modules/tsx/dist/cli.mjs", import.meta.url),
+);
+
+function find(variable: string, onPath: string): [string, string] {
+  const program = process.env[variable] ?? onPath;
+  const { stdout } = spawnSync(program, ["--version"], { encoding: "utf8" });
+  return [program, /\d+\.\d+\.\d+/.exec(stdout ?? "")?.[0] ?? ""];
+}
+
+/** Node by itself: that major, from 22.18 on, where it began to strip types. */
+function node(major: number): Runtime {
+  const [program, version] = find(`NODE${major}`, "node");
+  const [is = 0, minor = 0] = version.split(".").map(Number);
+  const fits = is === major && (major > 22 || minor >= 18);
+  return {
+    name: `Node ${major}`,
+    version: fits ? version : "",
+    command: [program],
+  };
+}
+
+function runtime(name: string, variable: string, args: string[]): Runtime {
+  const [program, version] = find(variable, name.toLowerCase());
+  return { name, version, command: [program, ...args] };
+}
+
+function tsx(): Runtime {
+  const [program, version] = find("NODE20", "node");
+  const major = version.split(".")[0];
+  return { name: `tsx on Node ${major}`, version, command: [program, TSX] };
+}
+
+export const runtimes: Runtime[] = [
+  tsx(),
+  node(22),
+  node(24),
+  node(26),
+  runtime("Bun", "BUN", []),
+  runtime("Deno", "DENO", ["run", "--allow-net"]),
+];
+
+/** The next runtime that is there, to be the other end of a conversation. */
+export function another(than: Runtime): Runtime {
+  const there = runtimes.filter((one) => one.version !== "");
+  return there[(there.indexOf(than) + 1) % there.length] ?? than;
+}
+
+/** Run one test on these runtimes. */
+export function on(
+  these: Runtime[],
+  title: string,
+  body: (t: TestContext, runtime: Runtime) => Promise<void>,
+  timeout = 60_000,
+) {
+  for (const runtime of these) {
+    test(`${title}: ${runtime.name}`, { timeout }, (t) => {
+      if (runtime.version !== "") return body(t, runtime);
+      if (process.env["CI"]) throw new Error(`${runtime.name} is missing`);
+      t.skip(`${runtime.name} is not on this machine`);
+      return Promise.resolve();
+    });
+  }
+}
+
+/** Run one test on every runtime. */
+export function onEveryRuntime(
+  title: string,
+  body: (t: TestContext, runtime: Runtime) => Promise<void>,
+  timeout?: number,
+) {
+  on(runtimes, title, body, timeout);
+}
