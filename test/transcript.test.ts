@@ -6,12 +6,7 @@ import {
   startPythonServer,
   startServer,
 } from "./support/pair.ts";
-import {
-  another,
-  onEveryRuntime,
-  type Runtime,
-  runtimes,
-} from "./support/runtimes.ts";
+import { another, on, onEveryRuntime, runtimes } from "./support/runtimes.ts";
 import { converse } from "./support/transcript.ts";
 
 test("the transcript in a pipe: Python with Python", async (t) => {
@@ -48,18 +43,10 @@ onEveryRuntime("the transcript with another runtime", async (t, runtime) => {
   await converse(server, client);
 });
 
-for (const major of [22, 24, 26]) {
-  const variable = `NODE${major}`;
-  const program = process.env[variable];
-  const skip = program ? false : `${variable} names no program`;
-  test(
-    `the transcript in a pipe: tsx on Node ${major}`,
-    { skip },
-    async (t) => {
-      const command = [program ?? "", ...runtimes[0]!.command.slice(1)];
-      const tsx: Runtime = { name: "tsx", version: String(major), command };
-      const server = await startServer(t, tsx);
-      await converse(server, await startClient(t, tsx, server.port));
-    },
-  );
-}
+const tsx = runtimes[0]!.command.slice(1);
+const newer = runtimes.slice(1).filter(({ name }) => name.startsWith("Node"));
+on(newer, "the transcript in a pipe, tsx", async (t, node) => {
+  const runtime = { ...node, command: [...node.command, ...tsx] };
+  const server = await startServer(t, runtime);
+  await converse(server, await startClient(t, runtime, server.port));
+});
