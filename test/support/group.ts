@@ -135,18 +135,33 @@ export class Raw {
     );
   }
 
-  /** Say this as a program does, behind a head. */
-  request(...lines: string[]): Promise<void> {
-    const head = `#${this.token} ${++this.#time}`;
-    return this.send([head, ...lines, ""].join("\n"));
+  /** Send it at once and then every half of a second until that is true. */
+  async repeats(data: string | (() => string), done: () => boolean) {
+    const send = () => this.send(typeof data === "string" ? data : data());
+    const timer = setInterval(() => void send(), 500); // ms
+    try {
+      await send();
+      await this.until(done);
+    } finally {
+      clearInterval(timer);
+    }
   }
 
-  /** The same again and again, until it is answered. */
-  async ask(...lines: string[]): Promise<void> {
+  /** What a program sends: these lines behind a head. */
+  #behind(lines: string[]): string {
+    return [`#${this.token} ${++this.#time}`, ...lines, ""].join("\n");
+  }
+
+  request(...lines: string[]): Promise<void> {
+    return this.send(this.#behind(lines));
+  }
+
+  /** Say it as a program does, again and again until it is answered. */
+  async ask(...lines: string[]) {
     const first = this.#time + 1;
-    await repeat(
-      () => this.request(...lines),
-      this.until(() => this.#answered >= first),
+    await this.repeats(
+      () => this.#behind(lines),
+      () => this.#answered >= first,
     );
   }
 
@@ -192,20 +207,9 @@ export class Raw {
   async #knock(answer: RegExp): Promise<string> {
     const { length } = this.lines;
     const line = () => this.lines.slice(length).find((one) => answer.test(one));
-    const knock = () => this.token ? this.request("/join") : this.send("/join");
-    await repeat(knock, this.until(() => line() !== undefined));
+    const knock = () => this.token ? this.#behind(["/join"]) : "/join";
+    await this.repeats(knock, () => line() !== undefined);
     return line()!;
-  }
-}
-
-/** Do it at once, and then every half of a second until that is so. */
-async function repeat(act: () => Promise<void>, until: Promise<void>) {
-  const timer = setInterval(() => void act(), 500); // ms
-  try {
-    await act();
-    await until;
-  } finally {
-    clearInterval(timer);
   }
 }
 
