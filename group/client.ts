@@ -208,7 +208,7 @@ let calm = 1000; // ms until we ask for lines, if we know of none
 function due(now: number): number {
   const soon = 1.5 * (rtt || 200); // ms
   if (requestedAt > 0) {
-    return time + Math.min(Math.max(soon, 100, silence(now) / 2), 4000);
+    return time + Math.min(Math.max(soon, 100, silence(time)), 2000);
   }
   if (!joined) return 0;
   if (unsaid.length > 0) return pausedUntil;
