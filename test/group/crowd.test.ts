@@ -16,7 +16,7 @@ import { gather, present, quantile } from "../support/conversation.ts";
 const TALKERS = 19;
 const SECONDS = 5; // of flood
 const KINDS = (process.env["KINDS"] ??
-  "unnumbered;numbered;numbered, nothing had;/who;/name;/have;garbage;newlines")
+  "unnumbered;numbered;nothing had;/who;/name;/have;garbage;newlines")
   .split(";");
 
 async function crowd(t: TestContext, runtime: Runtime, kind: string) {

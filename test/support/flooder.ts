@@ -1,37 +1,42 @@
-// A member that floods: it joins, and then sends what is named as fast as it can
-// for so many seconds, in datagrams of the kind that the server reads.
+// A member that floods: it joins, and then sends for so many seconds what is
+// named, as fast as the hub takes it out of its socket: what the kernel would
+// drop tells nothing about the hub.
 //
 //   flooder.ts PORT KIND SECONDS
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import process from "node:process";
+import { setImmediate as turn } from "node:timers/promises";
+import { socketOf } from "../kernel.ts";
 
 const [port = "", kind = "", seconds = ""] = process.argv.slice(2);
-const BURST = 50; // datagrams, and then we look what has come
+const BURST = 20; // datagrams, and then we look what has come
+const WAITING = 60_000; // bytes, of some 200,000 that there is room for
 
 const token = randomBytes(8).toString("hex");
 let time = 0;
 let joined = false;
 let said = 0;
-let have = 0;
+let have = 0; // all lines up to this one
+const ahead = new Set<number>(); // lines beyond a gap
 let sent = 0;
 
 const lines = (text: string, count: number) => `${text}\n`.repeat(count);
+/** What it has, and where lines are missing, the next ones. */
+const had = () =>
+  `/have ${have}` + (ahead.size > 0 ? ` ${have + 1}-${have + 20}\n` : "\n");
+const numbered = () =>
+  Array.from({ length: 20 }, (_, i) => `/say ${said + i + 1} flood\n`).join("");
 const KINDS: Record<string, () => string> = {
-  unnumbered: () => lines("flood", 20),
-  numbered: () =>
-    `/have ${have}\n` +
-    Array.from({ length: 20 }, (_, i) => `/say ${said + i + 1} flood\n`)
-      .join(""),
-  "numbered, nothing had": () =>
-    Array.from({ length: 20 }, (_, i) => `/say ${said + i + 1} flood\n`)
-      .join(""),
-  "/who": () => lines("/who", 20),
-  "/name": () => `/name ${sent}\n`,
+  unnumbered: () => had() + lines("flood", 20),
+  numbered: () => had() + numbered(),
+  "nothing had": numbered,
+  "/who": () => had() + lines("/who", 20),
+  "/name": () => had() + `/name ${sent}\n`,
   "/have": () => "/have 0 1-99\n",
-  garbage: () => randomBytes(900).toString("latin1"),
-  newlines: () => "\n".repeat(1180),
+  garbage: () => had() + randomBytes(900).toString("latin1"),
+  newlines: () => had() + "\n".repeat(1160),
 };
 const make = KINDS[kind] ?? (() => process.exit(2));
 
@@ -44,7 +49,8 @@ const socket = createSocket("udp4", (bytes) => {
       have = Number(first);
       void flood();
     } else if (word === "/said") said = Math.max(said, Number(first));
-    else if (Number(word) === have + 1) have++;
+    else if (Number(word) > have) ahead.add(Number(word));
+    while (ahead.delete(have + 1)) have++;
   }
 });
 
@@ -64,7 +70,7 @@ async function flood() {
   const end = performance.now() + Number(seconds) * 1000;
   while (performance.now() < end) {
     await Promise.all(Array.from({ length: BURST }, () => send(make())));
-    await new Promise((next) => setImmediate(next));
+    do await turn(); while (socketOf(Number(port)).waiting > WAITING);
   }
   console.log(`sent ${sent}`);
   process.exit();
