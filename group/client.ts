@@ -86,8 +86,8 @@ function receive(msg: Buffer, from: RemoteInfo): void {
   if (answer) {
     const trip = Math.max(now - Number(asked), 1);
     rtt = rtt === 0 ? trip : rtt * 0.875 + trip * 0.125; // RFC 6298
-    requestedAt = 0;
-    complete = true;
+    usual = usual * 0.75 + tries * 0.25;
+    [requestedAt, tries, complete] = [0, 0, true];
   }
   for (const line of lines) hear(line, answer, itsRun);
   complete &&= have === known;
@@ -199,6 +199,8 @@ let flying = 0; // how many of these the last request said
 let pausedUntil = 0; // the server took none of them, ms
 let time = 0; // of the last request, ms, no two have the same
 let requestedAt = 0; // what it was the first time, or 0: none is in flight
+let tries = 0; // how often it was sent
+let usual = 1; // how often it takes: loss alone is no reason to be patient
 let repairing = false; // it asked for lines
 let rtt = 0; // a round trip, ms, or 0 if we don't know yet
 let acked = 0; // the server knows that we have all lines up to this one
@@ -208,7 +210,8 @@ let calm = 1000; // ms until we ask for lines, if we know of none
 function due(now: number): number {
   const soon = 1.5 * (rtt || 200); // ms
   if (requestedAt > 0) {
-    return time + Math.min(Math.max(soon, 100, silence(time)), 2000);
+    const patience = Math.min(silence(time), 2000) / (away ? 1 : usual);
+    return time + Math.max(soon, 100, patience);
   }
   if (!joined) return 0;
   if (unsaid.length > 0) return pausedUntil;
@@ -226,6 +229,7 @@ function silence(now: number): number {
 /** Say all that there is to say, as much as fits into a datagram. */
 function request(now: number): void {
   time = Math.max(Math.trunc(now), time + 1);
+  tries++;
   if (requestedAt === 0) {
     requestedAt = time;
     calm = Math.min(calm * 2, IDLE);
