@@ -41,6 +41,10 @@ const TABLE: Row[] = [
   { members: 3, lines: 2000, pace: "piped", path: `--drop 2 ${far} --rate 1000 --queue 20000`, within: 20, long: true },
   { members: 20, lines: 100, pace: each(200), path: "--latency 50 --rate 1000", within: 10, long: true, also: settled },
   { members: 10, lines: 40, pace: each(500), path: "--drop 5 --repeat 2 --latency 100 --jitter 30", within: 3, long: true, also: cheap },
+  // A person's pace: as soon as with the first edition.
+  { members: 20, lines: 15, pace: [1000, 2000], path: "--drop 5", within: 10, long: true, also: soon(3, 480) },
+  { members: 20, lines: 15, pace: [1000, 2000], path: "--drop 30", within: 10, long: true, also: soon(225, 1640) },
+  { members: 20, lines: 15, pace: [1000, 2000], path: "--latency 50 --jitter 15", within: 10, long: true, also: soon(105, 220) },
 ];
 
 /** The delay does not grow: later lines are not slower than earlier ones. */
@@ -54,6 +58,14 @@ function settled(t: TestContext, delays: number[]) {
 
 function cheap(_: TestContext, __: number[], perDelivery: number) {
   assert(perDelivery <= 2, `${perDelivery} datagrams a line and member`);
+}
+
+/** The median and the 99th percentile of the delay are at most so many ms. */
+function soon(median: number, most: number): NonNullable<Row["also"]> {
+  return (_, delays) => {
+    assert(quantile(delays, 0.5) <= median, `median ${quantile(delays, 0.5)}`);
+    assert(quantile(delays, 0.99) <= most, `99 % ${quantile(delays, 0.99)}`);
+  };
 }
 
 for (const [i, row] of TABLE.entries()) {
