@@ -24,7 +24,7 @@ async function crowd(t: TestContext, runtime: Runtime, kind: string) {
   const members = await gather(t, present("Bun"), TALKERS, hub.port);
   const [on] = present("Node 24");
   const script = join("test", "support", "flooder.ts");
-  const command = commandOf(on!, script, hub.port, kind, SECONDS);
+  const command = commandOf(on!, script, "127.0.0.1", hub.port, kind, SECONDS);
   const flooder = new Program(t, command);
   await flooder.prints("joined\n");
 

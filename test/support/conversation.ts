@@ -37,10 +37,16 @@ export class Member {
   #rest = "";
   #look = () => {};
 
-  constructor(t: TestContext, runtime: Runtime, name: string, port: number) {
+  constructor(
+    t: TestContext,
+    runtime: Runtime,
+    name: string,
+    port: number,
+    host = "127.0.0.1",
+  ) {
     this.name = name;
     const script = "group/client.ts";
-    const command = commandOf(runtime, script, name, "127.0.0.1", port);
+    const command = commandOf(runtime, script, name, host, port);
     const [file = "", ...args] = command;
     this.#child = spawn(file, args, {
       cwd: PROJECT,

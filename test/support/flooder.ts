@@ -2,7 +2,7 @@
 // named, as fast as the hub takes it out of its socket: what the kernel would
 // drop tells nothing about the hub.
 //
-//   flooder.ts PORT KIND SECONDS
+//   flooder.ts HOST PORT KIND SECONDS
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
@@ -10,7 +10,7 @@ import process from "node:process";
 import { setImmediate as turn } from "node:timers/promises";
 import { socketOf } from "../kernel.ts";
 
-const [port = "", kind = "", seconds = ""] = process.argv.slice(2);
+const [host = "", port = "", kind = "", seconds = ""] = process.argv.slice(2);
 const BURST = 20; // datagrams, and then we look what has come
 const WAITING = 60_000; // bytes, of some 200,000 that there is room for
 
@@ -34,8 +34,9 @@ const KINDS: Record<string, () => string> = {
   "nothing had": numbered,
   "/who": () => had() + lines("/who", 20),
   "/name": () => had() + `/name ${sent}\n`,
-  "/have": () => "/have 0 1-99\n",
+  "/have": () => `/have 0 1-${have}\n`,
   garbage: () => had() + randomBytes(900).toString("latin1"),
+  strangers: () => "", // see send
   newlines: () => had() + "\n".repeat(1160),
 };
 const make = KINDS[kind] ?? (() => process.exit(2));
@@ -55,14 +56,21 @@ const socket = createSocket("udp4", (bytes) => {
 });
 
 function send(text: string): Promise<void> {
-  const datagram = Buffer.from(`#${token} ${++time}\n${text}`).subarray(
+  const stranger = kind === "strangers" && joined;
+  const from = stranger ? randomBytes(8).toString("hex") : token;
+  const datagram = Buffer.from(`#${from} ${++time}\n${text}`).subarray(
     0,
     1200,
   );
   sent++;
   return new Promise((done) =>
-    socket.send(datagram, Number(port), "127.0.0.1", () => done())
+    socket.send(datagram, Number(port), host, () => done())
   );
+}
+
+/** Bytes in the server's socket, as far as we see it from here. */
+function waiting(): number {
+  return host === "127.0.0.1" ? socketOf(Number(port)).waiting : 0;
 }
 
 async function flood() {
@@ -70,7 +78,7 @@ async function flood() {
   const end = performance.now() + Number(seconds) * 1000;
   while (performance.now() < end) {
     await Promise.all(Array.from({ length: BURST }, () => send(make())));
-    do await turn(); while (socketOf(Number(port)).waiting > WAITING);
+    do await turn(); while (waiting() > WAITING);
   }
   console.log(`sent ${sent}`);
   process.exit();
