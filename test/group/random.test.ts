@@ -55,6 +55,7 @@ function counts({ shown }: Member): Map<string, number> {
 class Party {
   readonly #t: TestContext;
   readonly #random: () => number;
+  readonly #chatter: () => number;
   readonly #port = Number(freePort());
   readonly #since = performance.now();
   readonly #said = new Map<string, Line>();
@@ -69,6 +70,7 @@ class Party {
   constructor(t: TestContext, seed: number) {
     this.#t = t;
     this.#random = generator(seed);
+    this.#chatter = generator(~seed);
   }
 
   get #now(): number {
@@ -110,8 +112,11 @@ class Party {
     this.seats.push(seat);
   }
 
-  anybody(): Seat {
-    return this.#pick(this.seats.filter((one) => !one.leaving));
+  /** Somebody says something, by dice of its own: when is chance. */
+  chat() {
+    const here = this.seats.filter((one) => !one.leaving);
+    const speaker = here[Math.floor(this.#chatter() * here.length)];
+    if (speaker && !this.quiet) this.say(speaker);
   }
 
   say(seat: Seat, count = 1) {
@@ -168,6 +173,7 @@ class Party {
         this.#tell(`${name} leaves`);
         seat.leaving = true;
         this.#leaving.push(seat.member.leaves());
+        this.#leaving.at(-1)!.catch(() => {}); // allLeft tells
         return this.newcomer();
       default:
         this.#tell(`${name} takes another name`);
@@ -271,9 +277,7 @@ onThese(["Node 24"], "a random party", async (t) => {
   party.startHub();
   for (let i = 0; i < MEMBERS; i++) await party.newcomer();
   const end = performance.now() + SECONDS * 1000;
-  const talk = setInterval(() => {
-    if (!party.quiet) party.say(party.anybody());
-  }, 100);
+  const talk = setInterval(() => party.chat(), 100);
   try {
     while (performance.now() < end) {
       await party.event();
