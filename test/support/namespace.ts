@@ -1,6 +1,7 @@
 // A network of a test's own: its loopback reaches nobody else, and in it a test
 // may do what takes rights elsewhere, such as to forge a sender's address.
 
+import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
@@ -54,6 +55,38 @@ export async function openNamespace(t: TestContext): Promise<Namespace> {
   const holder = new Program(t, [...UNSHARE, "sh", "-c", script]);
   await holder.prints("up\n");
   return new Namespace(t, holder);
+}
+
+/**
+ * Another network, inside this one: from here it is 10.0.0.2, we are 10.0.0.1.
+ * What it sends passes a link of so many kbit a second.
+ */
+export async function behindNarrowLink(
+  t: TestContext,
+  here: Namespace,
+  rate: number,
+): Promise<Namespace> {
+  const script = "ip link set lo up && echo up && exec sleep 3600";
+  const holder = here.run("unshare", "--net", "sh", "-c", script);
+  await holder.prints("up\n");
+  const there = new Namespace(t, holder);
+  const commands = [
+    [here, `ip link add wide type veth peer name narrow netns ${holder.pid}`],
+    [here, "ip addr add 10.0.0.1/24 dev wide"],
+    [here, "ip link set wide up"],
+    [there, "ip addr add 10.0.0.2/24 dev narrow"],
+    [there, "ip link set narrow up"],
+    // "tbf" is a token bucket: at most this rate, 10 MB may wait.
+    [
+      there,
+      `tc qdisc add dev narrow root tbf rate ${rate}kbit burst 10kb limit 10mb`,
+    ],
+  ] as const;
+  for (const [where, command] of commands) {
+    const program = where.run(...command.split(" "));
+    assert.equal(await program.exits(), 0, `${command}: ${program.stderr}`);
+  }
+  return there;
 }
 
 /** Datagrams from ports that are not ours. */
