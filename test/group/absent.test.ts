@@ -8,8 +8,8 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { onThese, startHub } from "../group.ts";
-import { type Runtime } from "../runtimes.ts";
+import { onThese, startHub } from "../support/group.ts";
+import { type Runtime } from "../support/runtimes.ts";
 import { agree, gather, present } from "../support/conversation.ts";
 
 const PACE = 100; // ms between two lines of a member

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { onThese, startHub } from "../group.ts";
-import { memory, socketOf } from "../kernel.ts";
-import { commandOf } from "../pair.ts";
-import { Program } from "../processes.ts";
-import { type Runtime } from "../runtimes.ts";
+import { onThese, startHub } from "../support/group.ts";
+import { memory, socketOf } from "../support/kernel.ts";
+import { commandOf } from "../support/pair.ts";
+import { Program } from "../support/processes.ts";
+import { type Runtime } from "../support/runtimes.ts";
 import { gather, present, quantile } from "../support/conversation.ts";
 
 const TALKERS = 19;

@@ -6,9 +6,9 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import process from "node:process";
 import { type TestContext } from "node:test";
-import { onThese, startHub } from "../group.ts";
-import { type Server } from "../pair.ts";
-import { type Runtime } from "../runtimes.ts";
+import { onThese, startHub } from "../support/group.ts";
+import { type Server } from "../support/pair.ts";
+import { type Runtime } from "../support/runtimes.ts";
 import { agree, Member, present } from "../support/conversation.ts";
 import { Forger, NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
 

@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { onThese, startHubOn } from "../group.ts";
-import { freePort } from "../kernel.ts";
-import { endGroup, type Program } from "../processes.ts";
-import { type Runtime } from "../runtimes.ts";
+import { onThese, startHubOn } from "../support/group.ts";
+import { freePort } from "../support/kernel.ts";
+import { endGroup, type Program } from "../support/processes.ts";
+import { type Runtime } from "../support/runtimes.ts";
 import { agree, Member, present } from "../support/conversation.ts";
 import { type Copy, openRelay } from "../support/relay.ts";
 

@@ -7,10 +7,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { onThese, startHub } from "../group.ts";
-import { listening } from "../pair.ts";
-import { emptyFolder, PROJECT } from "../processes.ts";
-import { type Runtime } from "../runtimes.ts";
+import { onThese, startHub } from "../support/group.ts";
+import { listening } from "../support/pair.ts";
+import { emptyFolder, PROJECT } from "../support/processes.ts";
+import { type Runtime } from "../support/runtimes.ts";
 import { Member, present } from "../support/conversation.ts";
 import {
   Forger,

@@ -2,7 +2,7 @@
 // names, nothing missing, nothing twice, and no notice to the others.
 
 import { describe } from "node:test";
-import { onThese } from "../group.ts";
+import { onThese } from "../support/group.ts";
 import { converse, type Plan, present, SEED } from "../support/conversation.ts";
 
 const PATHS = [

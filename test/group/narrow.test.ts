@@ -5,11 +5,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type TestContext } from "node:test";
-import { onThese } from "../group.ts";
-import { memory } from "../kernel.ts";
-import { commandOf, listening } from "../pair.ts";
-import { PROJECT } from "../processes.ts";
-import { type Runtime } from "../runtimes.ts";
+import { onThese } from "../support/group.ts";
+import { memory } from "../support/kernel.ts";
+import { commandOf, listening } from "../support/pair.ts";
+import { PROJECT } from "../support/processes.ts";
+import { type Runtime } from "../support/runtimes.ts";
 import { Member, present } from "../support/conversation.ts";
 import {
   behindNarrowLink,

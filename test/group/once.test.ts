@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { onThese, startHub } from "../group.ts";
-import { startNetwork } from "../pair.ts";
-import { endGroup } from "../processes.ts";
-import { type Runtime } from "../runtimes.ts";
+import { onThese, startHub } from "../support/group.ts";
+import { startNetwork } from "../support/pair.ts";
+import { endGroup } from "../support/processes.ts";
+import { type Runtime } from "../support/runtimes.ts";
 import { agree, Member, present } from "../support/conversation.ts";
 import { type Copy, openRelay, type Relay } from "../support/relay.ts";
 

@@ -13,11 +13,11 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { onThese, startHubOn } from "../group.ts";
-import { freePort } from "../kernel.ts";
-import { type Server, startNetwork } from "../pair.ts";
-import { endGroup, type Program } from "../processes.ts";
-import { generator } from "../random.ts";
+import { onThese, startHubOn } from "../support/group.ts";
+import { freePort } from "../support/kernel.ts";
+import { type Server, startNetwork } from "../support/pair.ts";
+import { endGroup, type Program } from "../support/processes.ts";
+import { generator } from "../support/random.ts";
 import { Member, present, SEED } from "../support/conversation.ts";
 
 const SECONDS = Number(process.env["SECONDS"] ?? 60);

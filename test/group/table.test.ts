@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import type { TestContext } from "node:test";
-import { onThese } from "../group.ts";
+import { onThese } from "../support/group.ts";
 import {
   converse,
   type Plan,

@@ -7,10 +7,10 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import process from "node:process";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { startHub } from "../group.ts";
-import { commandOf, type Server, startNetwork } from "../pair.ts";
-import { endWith, ENVIRONMENT, PROJECT } from "../processes.ts";
-import { type Runtime, runtimes } from "../runtimes.ts";
+import { startHub } from "./group.ts";
+import { commandOf, type Server, startNetwork } from "./pair.ts";
+import { endWith, ENVIRONMENT, PROJECT } from "./processes.ts";
+import { type Runtime, runtimes } from "./runtimes.ts";
 
 export const SEED = Number(
   process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32),

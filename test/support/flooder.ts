@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import process from "node:process";
 import { setImmediate as turn } from "node:timers/promises";
-import { socketOf } from "../kernel.ts";
+import { socketOf } from "./kernel.ts";
 
 const [host = "", port = "", kind = "", seconds = ""] = process.argv.slice(2);
 const BURST = 20; // datagrams, and then we look what has come

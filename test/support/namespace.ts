@@ -8,8 +8,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import type { TestContext } from "node:test";
-import { Program, PROJECT } from "../processes.ts";
-import type { Runtime } from "../runtimes.ts";
+import { Program, PROJECT } from "./processes.ts";
+import type { Runtime } from "./runtimes.ts";
 
 const UNSHARE = ["unshare", "--user", "--map-root-user", "--net"];
 
