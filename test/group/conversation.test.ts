@@ -22,10 +22,10 @@ onEveryRuntime("a conversation in pipes", async (t, runtime) => {
   await show([alice, bob], "alice: hello");
   await hub.until(() => hub.stdout.endsWith("\n"));
   const from = /^来自\[127\.0\.0\.1:\d{1,5}\]的消息: /.exec(hub.stdout)?.[0];
-  await show([hub], `${from}hello`);
+  await show([hub], `${from}alice: hello`);
   alice.write("你好 👋🏽\n");
   await show([alice, bob], "alice: 你好 👋🏽");
-  await show([hub], `${from}你好 👋🏽`);
+  await show([hub], `${from}alice: 你好 👋🏽`);
 
   bob.write("/name robert\n");
   await show([hub, alice, bob], "* bob is now robert");
@@ -35,6 +35,20 @@ onEveryRuntime("a conversation in pipes", async (t, runtime) => {
   await bob.until(() => /^\* .*\n$/.test(bob.stdout));
   assert.match(bob.stdout, /no such command/);
   bob.stdout = "";
+
+  for (
+    const [wanted, answer] of [
+      ["two words", "* a name has no spaces"],
+      ["ALICE", "* ALICE is taken"],
+      ["a:b", "* not a name: 1 to 20 letters, digits, _ . -"],
+    ]
+  ) {
+    bob.write(`/name ${wanted}\n`);
+    await show([bob], answer!);
+  }
+  bob.write("\n\n"); // which says nothing
+  bob.write("/who\n");
+  await show([bob], "* 2 here: alice, robert");
 
   // The client answers this one itself; in a pipe, stdout is for the group.
   bob.write("/help\n");
@@ -51,7 +65,7 @@ onEveryRuntime("a conversation in pipes", async (t, runtime) => {
   await show([bob], "robert: bye");
   await alice.prints("robert: bye\n* robert left (1 here)\n");
   await hub.until(() => hub.stdout.endsWith(" left (1 here)\n"));
-  assert.match(hub.stdout, /^来自\[.*\]的消息: bye\n\* robert left/);
+  assert.match(hub.stdout, /^来自\[.*\]的消息: robert: bye\n\* robert left/);
   assert.equal(hub.stderr + alice.stderr + carol.stderr, "");
 });
 

@@ -1,17 +1,7 @@
 import assert from "node:assert/strict";
-import { setTimeout as pause } from "node:timers/promises";
-import {
-  count,
-  join,
-  others,
-  silentPort,
-  startHub,
-  startMember,
-} from "../support/group.ts";
-import { startNetwork } from "../support/pair.ts";
+import { join, others, startHub } from "../support/group.ts";
 import { type Copy, openRelay } from "../support/relay.ts";
 import { onEveryRuntime } from "../support/runtimes.ts";
-import { openPeer } from "../support/udp.ts";
 
 /** What must come once on a network that loses nothing. */
 const ONCE = /^(\/say|\/welcome|\d+) /;
