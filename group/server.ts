@@ -135,7 +135,7 @@ function leave(member: Member, how: string) {
 
 const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
 const SHARE = 16_384; // bytes of a member in a round, so that others come next
-const HEAD = /^#([0-9a-f]{16}) (\d{1,15})$/; // of a client: token and time
+const HEAD = /^#([0-9a-f]{16}) (\d{1,15})(?:\n|$)/; // token and time
 const GOODBYE = "* goodbye";
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 // What could move the cursor or turn text around on a reader's screen
@@ -145,9 +145,7 @@ const strangers = { budget: SHARE }; // one for all of them
 function receive(msg: Buffer, { address, port }: RemoteInfo) {
   startRounds(); // they bring new budgets
   const text = UTF8.decode(msg.subarray(0, DATAGRAM));
-  const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
-  const [, token = "", digits = ""] = HEAD.exec(lines[0] ?? "") ?? [];
-  if (token) lines.shift();
+  const [head = "", token = "", digits = ""] = HEAD.exec(text) ?? [];
   const [id, time] = [`${address}:${port}`, count(digits)];
   const former = known.get(token || id);
   const proved = former?.id === id && former.here;
@@ -155,6 +153,7 @@ function receive(msg: Buffer, { address, port }: RemoteInfo) {
   payer.budget -= 1000;
   if (payer.budget < 0 || port === 0) return; // port 0 cannot be answered
   if (token && former && time <= former.time) return; // a late copy
+  const lines = text.slice(head.length).replace(/\r?\n$/, "").split(/\r?\n/);
   const sender: Sender = { token, id, to: [port, address], time };
   const left = token && former?.reply === GOODBYE; // which may have got lost
   const member = proved || left ? former : admit(sender, lines[0] ?? "");
@@ -197,10 +196,12 @@ function obey(member: Member, line: string, answer: string[]) {
   } else if (afford(member, line)) answer.push(speak(member, line));
 }
 
-/** Is there room for a line, in its member's share and in what is kept? */
+/** Is there room for a line, in what is kept and in its member's share? */
 function afford(member: Member, text: string): boolean {
-  member.budget -= 100 + text.length;
-  return member.budget > 0 && member.here && !isFull();
+  const behind = Math.max(last - floor, 2 * (last - member.have)); // lines
+  const price = KEPT / Math.max(KEPT - behind, 1); // the less room, the more
+  member.budget -= (100 + text.length) * price;
+  return member.budget > 0 && member.here;
 }
 
 /** Say text, or do what it commands; returns the reply. */
@@ -246,15 +247,6 @@ function say(line: string, shown = line) {
   screen += shown + "\n";
 }
 
-/** Would a new line replace one that somebody who keeps up may ask for? */
-function isFull(): boolean {
-  if (last - floor < KEPT) return false;
-  const programs = [...here.values()].filter(({ token }) => token);
-  const haves = programs.map(({ have }) => have).filter((n) => n >= overdue);
-  floor = Math.min(told, ...haves);
-  return last - floor >= KEPT;
-}
-
 /** Those lines that are still kept, each behind its number. */
 function numbered(from: number, to: number): string[] {
   const lines: string[] = [];
@@ -296,10 +288,13 @@ async function makeRounds() {
     const others = [...here.values()];
     // On a narrow path the last ones lose: begin elsewhere each time.
     const everyone = others.splice(turn % (others.length || 1)).concat(others);
+    for (const one of everyone) if (!one.token) one.have = told; // by hand
+    const haves = everyone.map(({ have }) => have).filter((n) => n >= overdue);
+    floor = Math.min(told, ...haves);
     let [range, news]: [string, Buffer[]] = ["", []];
     for (const one of new Set([...everyone, ...asked.keys()])) {
       one.budget = SHARE;
-      const upTo = one.token ? Math.min(told, one.have + WINDOW) : told;
+      const upTo = Math.min(told, one.have + WINDOW);
       if (range !== `${one.here} ${one.sent} ${upTo}`) {
         range = `${one.here} ${one.sent} ${upTo}`;
         news = one.here ? pack(numbered(one.sent + 1, upTo)) : [];
