@@ -12,6 +12,7 @@ const SIZE = { cols: 80, rows: 24 };
 
 export const CTRL_C = "\x03";
 export const CTRL_D = "\x04";
+export const CTRL_Z = "\x1a";
 
 // The shell says how the program ended and whether it left the terminal's
 // settings as they were. The line begins where a shell's prompt would.
@@ -21,6 +22,7 @@ const SHELL = `trap : INT; settings=$(stty -g); "$@"; code=$?
 export class Terminal {
   readonly pid: number; // of the process group
   readonly #type: (keys: string) => void;
+  readonly #close: () => void;
   readonly #xterm: xterm.Terminal;
   #look = () => {};
 
@@ -34,6 +36,8 @@ export class Terminal {
     this.pid = pty.pid;
     endWith(t, this.pid);
     this.#type = (keys) => pty.write(keys);
+    // So the kernel tells all that have the terminal, as no kill() does.
+    this.#close = () => (pty as unknown as { destroy(): void }).destroy();
     this.#xterm.onData((answer) => pty.write(answer));
     pty.onData((data) => this.#xterm.write(data, () => this.#look()));
     t.after(() => this.#xterm.dispose());
@@ -41,6 +45,11 @@ export class Terminal {
 
   type(keys: string) {
     this.#type(keys);
+  }
+
+  /** The window is closed, with whatever is in it. */
+  close() {
+    this.#close();
   }
 
   /** The lines on the screen, down to the one with the cursor. */
