@@ -298,6 +298,7 @@ function openKeyboard(): readline.Interface {
   const options = { input: stdin, output: stdout, crlfDelay: Infinity };
   const keyboard = readline.createInterface({ ...options, terminal });
   keyboard.on("line", typed).on("close", leave).on("SIGINT", interrupt);
+  keyboard.on("error", unreadable);
   // Ctrl+Z stops the whole job, npx and tsx too; the timer runs on after `fg`.
   keyboard.on("SIGTSTP", () => {
     const job = "deno" in process.versions ? process.pid : 0; // Deno: no 0
@@ -331,7 +332,7 @@ function typed(line: string) {
 /** Show text above the line being typed: hide it, print, show it again. */
 function show(text: string) {
   if (prompting) hide();
-  stdout.write(text + "\n");
+  stdout.write(`${text}\n`);
   if (prompting) keyboard.prompt(true);
 }
 
@@ -414,13 +415,17 @@ function end(problem = "") {
   if (terminal) process.exit(); // in a pipe, what is shown may still wait there
 }
 
+function unreadable({ message }: Error) {
+  if (!ended) end(`cannot read: ${message}`);
+}
+
 function exit(code: number, text: string): never {
   (code === 0 ? console.log : console.error)(text);
   process.exit(code);
 }
 
 process.on("SIGINT", interrupt).on("SIGTERM", leave).on("SIGHUP", leave);
-stdin.on("error", ({ message }) => end(`cannot read: ${message}`));
+stdin.on("error", unreadable);
 stdout.on("error", ({ message }) => {
   if (message.includes("EPIPE")) process.exit(); // whoever read it has left
 });

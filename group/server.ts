@@ -244,7 +244,7 @@ function say(line: string, shown = line) {
   startRounds();
   last++;
   kept[last % KEPT] = line;
-  screen += shown + "\n";
+  screen += `${shown}\n`;
 }
 
 /** Those lines that are still kept, each behind its number. */
@@ -337,7 +337,7 @@ function pack(lines: string[]): Buffer[] {
       datagrams.push("");
       room = ROOM;
     }
-    datagrams[datagrams.length - 1] += line + "\n";
+    datagrams[datagrams.length - 1] += `${line}\n`;
     room -= bytes;
   }
   return datagrams.map((datagram) => Buffer.from(datagram));

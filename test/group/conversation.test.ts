@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
 import { join, others, startHub, startMember } from "../support/group.ts";
 import type { Program } from "../support/processes.ts";
 import { onEveryRuntime } from "../support/runtimes.ts";
@@ -67,6 +68,23 @@ onEveryRuntime("a conversation in pipes", async (t, runtime) => {
   await hub.until(() => hub.stdout.endsWith(" left (1 here)\n"));
   assert.match(hub.stdout, /^来自\[.*\]的消息: robert: bye\n\* robert left/);
   assert.equal(hub.stderr + alice.stderr + carol.stderr, "");
+});
+
+onEveryRuntime("a line in a quiet group", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await join(t, others(runtime)[0]!, "alice", hub.port);
+  const bob = await join(t, others(runtime)[1]!, "bob", hub.port);
+  const delays: number[] = [];
+  for (let n = 1; n <= 11; n++) {
+    await pause(100);
+    const since = performance.now();
+    alice.write(`line ${n}\n`);
+    await bob.until(() => bob.stdout.endsWith(`alice: line ${n}\n`));
+    delays.push(performance.now() - since);
+  }
+  const median = delays.toSorted((a, b) => a - b)[5]!;
+  t.diagnostic(`it takes ${median.toFixed(1)} ms`);
+  assert(median < 60, `it takes ${median} ms`); // nothing is waited for
 });
 
 onEveryRuntime("all of the input before the end of it", async (t, runtime) => {

@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
 import {
   drained,
+  join,
   joinRaw,
   openRaw,
   type Raw,
   startHub,
 } from "../support/group.ts";
 import { idle, memory, NOT_LINUX, socketOf } from "../support/kernel.ts";
+import { Forger, NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
 import { onEveryRuntime } from "../support/runtimes.ts";
 
 const TOKEN = "fedcba9876543210";
@@ -136,6 +138,21 @@ onEveryRuntime("an address is one program's", async (t, runtime) => {
     ...["* bob joined (2 here)", "* bob left", "* carol joined (2 here)"],
     "carol: hello",
   ]);
+});
+
+onEveryRuntime("datagrams from port 0", async (t, runtime) => {
+  if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
+  const namespace = await openNamespace(t);
+  const there = namespace.of(runtime);
+  const hub = await startHub(t, there);
+  const alice = await join(t, there, "alice", hub.port);
+  const forger = new Forger(namespace);
+  // They cannot be answered: no port has this number.
+  const datagrams = ["/join", `${HEAD}`, `${HEAD}\n/join 0 mallory 0`, "hello"];
+  await forger.send(0, hub.port, datagrams);
+  alice.write("still here\n");
+  await alice.until(() => alice.stdout.endsWith("alice: still here\n"));
+  assert.equal(hub.stderr, "");
 });
 
 const SOCKETS = 500;

@@ -144,7 +144,8 @@ export function agree(members: Member[], said: Map<string, string[]>) {
     const shown = new Set(member.shown);
     const missing = all.filter((line) => !shown.has(line));
     const who = `${member.name} of ${members.length}`;
-    assert.deepEqual(missing.slice(0, 5), [], `${who}: ${missing.length} lost`);
+    const lost = `${who}: ${missing.length} lost; ${member.stderr}`;
+    assert.deepEqual(missing.slice(0, 5), [], lost);
     assert.equal(shown.size, member.shown.length, `${who}: lines came twice`);
     assert.equal(shown.size, all.length, `${who}: lines that nobody said`);
     const other = member.shown.findIndex((line, i) => line !== first!.shown[i]);
@@ -232,7 +233,7 @@ export async function converse(
     }
   }));
   const all = lines * members.length;
-  const patience = plan.within * 2000 + 1000; // ms: too late is told from never
+  const patience = plan.within * 1000 + 60_000; // ms: late is told from never
   await Promise.all(
     members.map((one) => one.until(() => one.shown.length >= all, patience)),
   );

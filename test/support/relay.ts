@@ -1,6 +1,7 @@
 // A network that loses nothing, keeps a copy of everything, and can send the
 // copies again, each from and to the addresses it had.
 
+import { Buffer } from "node:buffer";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
@@ -15,7 +16,7 @@ interface Outside {
 export interface Copy {
   way: "says" | "hears"; // the client
   outside: Outside;
-  bytes: Uint8Array;
+  bytes: Buffer;
 }
 
 export class Relay {
@@ -29,7 +30,7 @@ export class Relay {
     this.#to = to;
     this.#front.on("message", (bytes, { port }) => {
       const outside = this.#outsides.get(port) ?? this.#open(port);
-      this.#carry({ way: "says", outside, bytes: Uint8Array.from(bytes) });
+      this.#carry({ way: "says", outside, bytes: Buffer.from(bytes) });
     });
   }
 
@@ -40,7 +41,7 @@ export class Relay {
     this.#outsides.set(client, outside);
     socket.on("message", (bytes) => {
       if (this.#outsides.get(client) !== outside) return; // a former address
-      this.#carry({ way: "hears", outside, bytes: Uint8Array.from(bytes) });
+      this.#carry({ way: "hears", outside, bytes: Buffer.from(bytes) });
     });
     return outside;
   }

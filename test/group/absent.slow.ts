@@ -2,7 +2,7 @@
 // it gets all that was said meanwhile; after more than two minutes it is told
 // how much that was. The long ones are run by hand:
 //
-//   LONG=1 npx tsx --test test/group/absent.test.ts
+//   LONG=1 npx tsx --test test/group/absent.slow.ts
 
 import assert from "node:assert/strict";
 import process from "node:process";
