@@ -1,4 +1,4 @@
-// What the parts of the benchmark share: processes that are measured from
+// What the parts of the benchmark share: programs that are measured from
 // outside, and figures that are put into tables.
 
 import { spawnSync } from "node:child_process";
@@ -6,43 +6,56 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import type { TestContext } from "node:test";
-import {
-  endGroup,
-  ENVIRONMENT,
-  Program,
-  PROJECT,
-} from "../support/processes.ts";
+import { endGroup, ENVIRONMENT, PROJECT } from "../support/processes.ts";
+import { type Runtime, runtimes } from "../support/runtimes.ts";
 
-export interface Options {
-  quick: boolean;
-}
+/** A part of the benchmark: it returns its chapter of the page. */
+export type Part = (quick: boolean) => Promise<string>;
 
 // What this shell has set for its own use would be measured too.
 for (const name of Object.keys(ENVIRONMENT)) {
   if (name.startsWith("NODE_")) Reflect.deleteProperty(ENVIRONMENT, name);
 }
 
+// ---- Programs ----
+
 /** For programs that end with the benchmark, if nobody ends them before. */
 export const bench = { after() {} } as unknown as TestContext;
 
-/** The Python that there is, or "". The name alone may be a script that looks for it. */
-export const PYTHON = spawnSync(
-  "python3",
-  ["-c", "import sys; print(sys.executable, end='')"],
-  { encoding: "utf8" },
-).stdout ?? "";
+/** Those of the runtimes that this machine has. */
+export const there = runtimes.filter(({ version }) => version !== "");
 
-/** A script of this folder in Python, its stdout buffered as usual. */
-export function pythonScript(
-  script: string,
-  ...args: (string | number)[]
-): Program {
-  const file = join(PROJECT, "test/bench", script);
-  const options = ["-E", "-X", "utf8"]; // whatever the environment says
-  return new Program(bench, [PYTHON, ...options, file, ...args.map(String)]);
+/** The first line that a program prints about its version, or "". */
+export function versionOf(program: string, ...args: string[]): string {
+  const { stdout } = spawnSync(program, args, { encoding: "utf8" });
+  return stdout?.split("\n", 1)[0] ?? "";
 }
 
-export function end(...programs: Program[]) {
+/** The Python that there is, or "". The name alone may be a script that looks for it. */
+export const PYTHON = versionOf(
+  "python3",
+  "-c",
+  "import sys; print(sys.executable)",
+);
+
+/** The command of a Python script, whatever the environment says. */
+export function pythonCommand(script: string, ...args: (string | number)[]) {
+  const file = join(PROJECT, script);
+  return [PYTHON, "-E", "-X", "utf8", file, ...args.map(String)];
+}
+
+/** A command whose stdout nobody reads, and perhaps whose input is a file. */
+export function inFiles(command: string[], output: string, input = "") {
+  const files = `>'${output}'` + (input && ` <'${input}'`);
+  return ["sh", "-c", `exec "$@" ${files}`, "sh", ...command];
+}
+
+/** The same runtime, with its scripts' stdout thrown away. */
+export function silent(runtime: Runtime): Runtime {
+  return { ...runtime, command: inFiles(runtime.command, "/dev/null") };
+}
+
+export function end(...programs: { pid: number }[]) {
   for (const { pid } of programs) endGroup(pid);
 }
 
@@ -54,16 +67,8 @@ function read(path: string): string {
   }
 }
 
-function list(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return []; // the process has ended
-  }
-}
-
 /** A process and those it started: tsx, for one, is two processes. */
-export function family(pid: number): number[] {
+function family(pid: number): number[] {
   const children = read(`/proc/${pid}/task/${pid}/children`).split(" ");
   return [pid, ...children.filter(Boolean).map(Number).flatMap(family)];
 }
@@ -71,17 +76,18 @@ export function family(pid: number): number[] {
 /** Processor time of the programs until now, in ms; NaN where it is not Linux. */
 export function processorTime(...programs: { pid: number }[]): number {
   if (process.platform !== "linux") return NaN;
-  const processes = programs.flatMap(({ pid }) => family(pid));
+  const threads = programs.flatMap(({ pid }) => family(pid)).flatMap((pid) =>
+    readdirSync(`/proc/${pid}/task`).map((id) => `/proc/${pid}/task/${id}`)
+  );
+  // Its first number is the thread's time in ns; stat has it by 10 ms only.
   return sum(
-    processes.flatMap((pid) =>
-      list(`/proc/${pid}/task`).map((thread) =>
-        // Its first number is the thread's time in ns; stat has it by 10 ms only.
-        Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(" ")[0]) /
-        1e6
-      )
+    threads.map((thread) =>
+      Number(read(`${thread}/schedstat`).split(" ")[0]) / 1e6
     ),
   );
 }
+
+// ---- Figures ----
 
 export const sum = (all: number[]) => all.reduce((a, b) => a + b, 0);
 
@@ -104,11 +110,6 @@ export function figure(n: number): string {
   });
 }
 
-/** A whole number. */
-export function count(n: number): string {
-  return Number.isNaN(n) ? "n/a" : n.toLocaleString("en");
-}
-
 /** The median and, where there are several, the two quartiles. */
 export function spread(all: number[]): string {
   const [low, middle, high] = [0.25, 0.5, 0.75].map((q) => quantile(all, q));
@@ -116,19 +117,16 @@ export function spread(all: number[]): string {
   return `${figure(middle!)} (${figure(low!)}–${figure(high!)})`;
 }
 
+/** For each round the ratio of two figures. */
+export function ratios(all: number[], to: number[]): number[] {
+  return all.map((one, round) => one / (to[round] ?? NaN));
+}
+
 export const MISSING = "not on this machine";
 
-/** A line about a figure to be reached: what it is, and whether it is so. */
-export function target(
-  what: string,
-  is: number,
-  bound: "at most" | "at least",
-  wanted: number,
-) {
-  if (Number.isNaN(is)) return `- ${what}: not measured`;
-  const reached = bound === "at most" ? is <= wanted : is >= wanted;
-  const verdict = reached ? "reached" : "**missed**";
-  return `- ${what}: ${figure(is)}, ${bound} ${wanted} wanted: ${verdict}`;
+/** A line about a figure for which there is a goal. */
+export function wanted(what: string, is: number, goal: string) {
+  return `- ${what}: ${figure(is)}, wanted ${goal}`;
 }
 
 export function table(head: string[], rows: string[][]): string {
@@ -147,6 +145,3 @@ export function table(head: string[], rows: string[][]): string {
 export function progress(text: string) {
   process.stderr.write(`${text}\n`);
 }
-
-/** The C compiler that there is, or "". */
-export const COMPILER = spawnSync("cc", ["--version"]).status === 0 ? "cc" : "";
