@@ -1,122 +1,178 @@
 #!/usr/bin/env -S npx tsx
-// A chat for two over UDP, the client's side: send one typed line, wait for
-// the server's reply, show it, and so on.
-//   npx tsx client.ts [host] [port]                 Node 20 and later
+// A chat for two over UDP, the client: send one typed line, wait for the
+// server's reply, show it, and so on.
+//   npx tsx client.ts [host] [port]                 Node 20.6 and later
 //   node client.ts [host] [port]                    Node 22.18 and later
 //   bun client.ts [host] [port]
 //   deno run --allow-net client.ts [host] [port]
-// The chat is the loop at the end; above it stand calls that wait as Python's do.
 
-// @ts-ignore: for tsc; Deno has the types of Node built in
 /// <reference types="node" />
-import { createSocket, type Socket } from "node:dgram";
+import { Buffer } from "node:buffer";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
-import { type AddressInfo, BlockList } from "node:net";
+import { BlockList } from "node:net";
 import process from "node:process";
-import { createInterface } from "node:readline";
-
-const USAGE = "usage: client.ts [host] [port], by default 127.0.0.1 6000";
-const PATIENCE = 5000; // ms until we say that no reply has come
-const BACKLOG = 256; // datagrams kept while a person types, later ones are lost
-// What could move the cursor or turn text around on the reader's screen.
-const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-const EOF = new Error("end of input"); // thrown where Python raises EOFError
+import { clearScreenDown, createInterface, moveCursor } from "node:readline";
 
 const [host = "127.0.0.1", port = "6000", extra] = process.argv.slice(2);
-if (host === "-h" || host === "--help") leave(0, USAGE);
-const odd = /^(-|$|[0.:]+$|\d+$)/.test(host) ? host : extra;
-if (odd !== undefined) leave(2, `"${odd}" is not understood, ${USAGE}`);
-const valid = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
-if (!valid) leave(2, `port "${port}" is not a whole number from 1 to 65535`);
-const SILENCE = `no reply from ${host}:${port} yet: lost, or nobody listens, \
-UDP cannot tell. Still waiting; Ctrl+C ends it.`;
-
-// This iterator loses no line and lets a fast pipe wait. Echo and editing are
-// left to the terminal, as they are in Python.
-const keyboard = createInterface({ input: process.stdin, crlfDelay: Infinity });
-const lines = keyboard[Symbol.asyncIterator]();
-let hungUp = false; // by Ctrl+D, which ends any wait; the end of a pipe does not
-keyboard.on("close", () => {
-  hungUp = process.stdin.isTTY;
-  wake();
-});
-process.on("SIGINT", () => leave(130)); // Ctrl+C: 128 + the signal's number
-process.stdout.on("error", () => process.exit()); // whoever read it has left
-
-/** End the program, with a last word or with the shell's prompt on a new line. */
-function leave(code: number, text?: string): never {
-  if (text) (code === 0 ? console.log : console.error)(text);
-  else if (process.stdout.isTTY) print("");
-  process.exit(code);
-}
-
-const print = (text: string) => process.stdout.write(text + "\n");
-
-async function input(prompt: string): Promise<string> {
-  process.stdout.write(prompt);
-  const line = await lines.next();
-  if (line.done) throw EOF;
-  return line.value;
-}
-
-/** Whatever the bytes are, text that is safe to print. */
-function decode(msg: Uint8Array): string {
-  return UTF8.decode(msg)
-    .replace(/\r?\n$/, "") // the newline that netcat and socat send along
-    .replace(UNSAFE, (c) => `\\u{${c.charCodeAt(0).toString(16)}}`);
-}
-
-// The event "message" fills the backlog; recvfrom takes from it, or waits.
-const backlog: Uint8Array[] = [];
-let wake = () => {}; // ends the wait in recvfrom
-async function recvfrom(): Promise<Uint8Array> {
-  const timer = setTimeout(console.error, PATIENCE, SILENCE);
-  while (backlog.length === 0 && !hungUp) {
-    await new Promise<void>((resolve) => wake = resolve);
-  }
-  clearTimeout(timer);
-  const first = backlog.shift();
-  if (!first) throw EOF;
-  return first;
-}
-
-/** Send text; where the system refuses it, say so and send the next line. */
-async function sendto(sk: Socket, text: string, addr: AddressInfo) {
-  const error = await new Promise<Error | null>((resolve) =>
-    sk.send(text, addr.port, addr.address, resolve)
-  );
-  if (!error) return;
-  console.error(`not sent: ${error.message}; at most 65507 bytes fit`);
-  return sendto(sk, await input(">>>"), addr);
-}
 
 async function main() {
   const { address, family } = await lookup(host);
-  const ip = family === 6 ? "ipv6" : "ipv4";
-  const addr = { address, family: ip, port: Number(port) };
-  const server = new BlockList(); // compares addresses, however spelled
-  server.addAddress(address, ip);
-  const sk = createSocket(family === 6 ? "udp6" : "udp4");
-  sk.on("message", (msg, from) => {
-    const known = from.port === addr.port && server.check(from.address, ip);
-    if (known && backlog.length < BACKLOG) backlog.push(msg);
-    else (msg.buffer as ArrayBuffer).transfer?.(0); // Deno: 64 KiB, free it now
-    wake();
-  });
-  try {
-    while (true) {
-      const msg = await input(">>>");
-      await sendto(sk, msg, addr);
-      const reply = await recvfrom();
-      print(decode(reply));
-    }
-  } finally {
-    sk.close();
+  const addr = { address, port: Number(port) };
+  const sk = createSocket(family === 6 ? "udp6" : "udp4", keepFrom(addr));
+  sk.on("error", () => {}); // Bun 1.3: an earlier datagram found nobody
+
+  while (true) {
+    const msg = await input(">>>");
+    if (msg === undefined) break; // no more input
+    if (!(await sendto(sk, msg, addr))) continue;
+    const reply = await recvfrom(sk);
+    print(decode(reply));
   }
+  sk.close();
 }
 
-main().catch((error) => {
-  if (error === EOF) return process.stdout.isTTY && leave(0);
-  leave(1, `cannot reach ${host}:${port}, check the host: ${error.message}`);
+// ---- The socket: datagrams come at any time, recvfrom waits for the next ----
+
+const BACKLOG = 256; // datagrams kept while a person types, more are dropped
+const MAX_SIZE = 65_507; // bytes: 65,535 less the headers of IPv4 and UDP
+const PATIENCE = 5000; // ms until we say that no reply has come
+const backlog: Buffer[] = [];
+
+type Address = Pick<RemoteInfo, "address" | "port">;
+
+/** Make a listener that keeps datagrams from this address, and no other. */
+function keepFrom({ address, port }: Address) {
+  const plain = (ip: string) => ip.replace(/%.*/, ""); // Deno: without a zone
+  const type = address.includes(":") ? "ipv6" : "ipv4";
+  const server = new BlockList(); // compares addresses however they are spelled
+  server.addAddress(plain(address), type);
+  return (msg: Buffer, from: Address) => {
+    if (from.port !== port) return;
+    const isServer = server.check(plain(from.address), type);
+    if (!isServer) {
+      print(
+        `a reply came from ${from.address}: start with that address`,
+        stderr,
+      );
+    } else if (backlog.length < BACKLOG) backlog.push(msg);
+  };
+}
+
+async function recvfrom(sk: Socket): Promise<Buffer> {
+  const timer = setTimeout(print, PATIENCE, SILENCE, stderr);
+  while (backlog.length === 0) {
+    await new Promise((resolve) => sk.once("message", resolve));
+  }
+  clearTimeout(timer);
+  return backlog.shift()!;
+}
+
+/** Send text in one datagram; if the system refuses, say why, return false. */
+async function sendto(sk: Socket, text: string, addr: Address) {
+  const error = await new Promise<Error | null>((resolve) =>
+    sk.send(text, addr.port, addr.address, resolve)
+  );
+  // Bun: this is about an earlier datagram, and ours has not been sent.
+  if (error?.message.includes("ECONNREFUSED")) return sendto(sk, text, addr);
+  if (error) print(`not sent: ${error.message}`, stderr);
+  return !error;
+}
+
+/** Text that is safe to print, whatever the bytes are. */
+function decode(msg: Buffer): string {
+  // Control characters, line separators, marks that turn text around
+  const unsafe = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+  return msg.toString("utf8")
+    .replace(/\r?\n$/, "") // the newline that netcat and socat send along
+    .replace(unsafe, (c) => `\\u{${c.charCodeAt(0).toString(16)}}`);
+}
+
+// ---- The screen and the keyboard: on a terminal, readline edits the line ----
+
+const { stdin, stdout, stderr } = process;
+const terminal = Boolean(stdin.isTTY && stdout.isTTY);
+const options = { terminal, prompt: "", crlfDelay: Infinity };
+const keyboard = createInterface({ input: stdin, output: stdout, ...options });
+const lines = keyboard[Symbol.asyncIterator](); // loses none, lets a pipe wait
+let ahead = 0; // lines typed, less those that input has asked for
+
+/** The next line, or undefined when there are no more. */
+async function input(prompt: string): Promise<string | undefined> {
+  const isTyped = ahead-- > 0;
+  keyboard.setPrompt(isTyped ? "" : prompt);
+  if (terminal) keyboard.prompt(true);
+  else stdout.write(prompt);
+  const { value: line, done } = await lines.next();
+  if (done) return undefined;
+  if (terminal && isTyped) print(prompt + line);
+  const size = Buffer.byteLength(line);
+  if (size <= MAX_SIZE) return line;
+  print(`not sent: ${size} bytes, a datagram holds ${MAX_SIZE}`, stderr);
+  return input(prompt);
+}
+
+// What is typed ahead leaves the screen, until input shows it at its prompt.
+keyboard.on("line", (line) => {
+  keyboard.setPrompt(line);
+  if (ahead++ >= 0 && terminal) hide(keyboard.getCursorPos().rows + 1);
+  keyboard.setPrompt("");
 });
+
+/** Print above the line being typed, which stays as it is. */
+function print(text: string, to: NodeJS.WritableStream = stdout) {
+  if (terminal) hide(keyboard.getCursorPos().rows);
+  to.write(text + "\n");
+  if (terminal) keyboard.prompt(true);
+}
+
+/** Clear the cursor's row and so many above it. */
+function hide(rows: number) {
+  stdout.write(" "); // from the end of a row the cursor moves on only now
+  moveCursor(stdout, -stdout.columns, -rows);
+  clearScreenDown(stdout);
+  Object.assign(keyboard, { prevRows: 0 }); // or prompt() clears them again
+}
+
+// ---- Start and end ----
+
+const USAGE = "usage: client.ts [host] [port], by default 127.0.0.1 6000";
+const SILENCE = `no reply from ${host}:${port} yet: lost, or nobody listens, \
+which a socket that is not connected is not told. Ctrl+C ends the wait.`;
+
+/** Exit, with a last word or with the shell's prompt on a line of its own. */
+function leave(code: number, text = ""): never {
+  if (text) (code === 0 ? console.log : console.error)(text);
+  else if (stdout.isTTY) stdout.write("\n");
+  process.exit(code);
+}
+
+keyboard.on("close", () => stdin.isTTY && leave(0)); // Ctrl+D
+keyboard.on("SIGINT", () => leave(130)); // Ctrl+C: 128 + the signal's number
+process.on("SIGINT", () => leave(130));
+process.on("SIGTERM", () => leave(143));
+process.on("SIGHUP", () => leave(129));
+// Ctrl+Z stops npx and tsx too, and reads on afterwards; Deno does so by itself.
+if (!process.versions["deno"]) {
+  keyboard.on("SIGTSTP", () => {
+    stdin.setRawMode(false);
+    process.kill(0, "SIGTSTP");
+    setTimeout(() => stdin.setRawMode(true) && keyboard.prompt(true), 100);
+  });
+}
+stdin.on("error", ({ message }) => leave(1, `cannot read: ${message}`));
+stdout.on("error", ({ message }) => {
+  if (message.includes("EPIPE")) leave(0); // whoever read it has left
+  leave(1, `cannot print: ${message}`);
+});
+
+const isPort = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
+if (host === "-h" || host === "--help") leave(0, USAGE);
+if (/^(-|$|[0.:]+$|\d+$)/.test(host)) {
+  leave(2, `"${host}" is not a host, ${USAGE}`);
+}
+if (!isPort) leave(2, `port "${port}" is not a whole number from 1 to 65535`);
+if (extra !== undefined) leave(2, `"${extra}" is one too many, ${USAGE}`);
+main().catch(({ message }: Error) =>
+  leave(1, `cannot reach ${host}:${port}, check the host: ${message}`)
+);

@@ -1,18 +1,125 @@
 #!/usr/bin/env -S npx tsx
-// A chat for two over UDP, the server's side: wait for a datagram, show it
-// and its sender, send one typed line back to that address, and so on.
-//   npx tsx server.ts [host] [port]                 Node 20 and later
+// A chat for two over UDP, the server: wait for a datagram, show it and its
+// sender, send one typed line back to that address, and so on.
+//   npx tsx server.ts [host] [port]                 Node 20.6 and later
 //   node server.ts [host] [port]                    Node 22.18 and later
 //   bun server.ts [host] [port]
 //   deno run --allow-net server.ts [host] [port]
-// The chat is the loop at the end; above it stand calls that wait as Python's do.
 
-// @ts-ignore: for tsc; Deno has the types of Node built in
 /// <reference types="node" />
+import { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
+import { once } from "node:events";
 import process from "node:process";
-import { createInterface } from "node:readline";
+import { clearScreenDown, createInterface, moveCursor } from "node:readline";
+
+const [host = "127.0.0.1", port = "6000", extra] = process.argv.slice(2);
+
+async function main() {
+  const { address, family } = await lookup(host);
+  const sk = createSocket(family === 6 ? "udp6" : "udp4", keep);
+  sk.bind(Number(port), address);
+  await once(sk, "listening");
+  sk.on("error", () => {}); // Bun 1.3: an earlier datagram found nobody
+  if (port === "0") console.error(`listening on port ${sk.address().port}`);
+
+  while (true) {
+    const [msg, addr] = await recvfrom(sk);
+    // The tutorial's words for "message from [address:port]: text"
+    print(`来自[${addr.address}:${addr.port}]的消息: ${decode(msg)}`);
+    const inp = await input(">>>");
+    if (inp === undefined) break; // no more input
+    await sendto(sk, inp, addr);
+  }
+  sk.close();
+}
+
+// ---- The socket: datagrams come at any time, recvfrom waits for the next ----
+
+const BACKLOG = 256; // datagrams kept while a person types, more are dropped
+const MAX_SIZE = 65_507; // bytes: 65,535 less the headers of IPv4 and UDP
+const backlog: [Buffer, RemoteInfo][] = [];
+
+function keep(msg: Buffer, addr: RemoteInfo) {
+  const canAnswer = addr.port > 0;
+  if (canAnswer && backlog.length < BACKLOG) backlog.push([msg, addr]);
+}
+
+async function recvfrom(sk: Socket): Promise<[Buffer, RemoteInfo]> {
+  const first = backlog.shift();
+  if (first) return first;
+  await new Promise((resolve) => sk.once("message", resolve));
+  return recvfrom(sk);
+}
+
+/** Send text in one datagram; if the system refuses, say why, return false. */
+async function sendto(sk: Socket, text: string, addr: RemoteInfo) {
+  const error = await new Promise<Error | null>((resolve) =>
+    sk.send(text, addr.port, addr.address, resolve)
+  );
+  // Bun: this is about an earlier datagram, and ours has not been sent.
+  if (error?.message.includes("ECONNREFUSED")) return sendto(sk, text, addr);
+  if (error) print(`not sent: ${error.message}`, stderr);
+  return !error;
+}
+
+/** Text that is safe to print, whatever the bytes are. */
+function decode(msg: Buffer): string {
+  // Control characters, line separators, marks that turn text around
+  const unsafe = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+  return msg.toString("utf8")
+    .replace(/\r?\n$/, "") // the newline that netcat and socat send along
+    .replace(unsafe, (c) => `\\u{${c.charCodeAt(0).toString(16)}}`);
+}
+
+// ---- The screen and the keyboard: on a terminal, readline edits the line ----
+
+const { stdin, stdout, stderr } = process;
+const terminal = Boolean(stdin.isTTY && stdout.isTTY);
+const options = { terminal, prompt: "", crlfDelay: Infinity };
+const keyboard = createInterface({ input: stdin, output: stdout, ...options });
+const lines = keyboard[Symbol.asyncIterator](); // loses none, lets a pipe wait
+let ahead = 0; // lines typed, less those that input has asked for
+
+/** The next line, or undefined when there are no more. */
+async function input(prompt: string): Promise<string | undefined> {
+  const isTyped = ahead-- > 0;
+  keyboard.setPrompt(isTyped ? "" : prompt);
+  if (terminal) keyboard.prompt(true);
+  else stdout.write(prompt);
+  const { value: line, done } = await lines.next();
+  if (done) return undefined;
+  if (terminal && isTyped) print(prompt + line);
+  const size = Buffer.byteLength(line);
+  if (size <= MAX_SIZE) return line;
+  print(`not sent: ${size} bytes, a datagram holds ${MAX_SIZE}`, stderr);
+  return input(prompt);
+}
+
+// What is typed ahead leaves the screen, until input shows it at its prompt.
+keyboard.on("line", (line) => {
+  keyboard.setPrompt(line);
+  if (ahead++ >= 0 && terminal) hide(keyboard.getCursorPos().rows + 1);
+  keyboard.setPrompt("");
+});
+
+/** Print above the line being typed, which stays as it is. */
+function print(text: string, to: NodeJS.WritableStream = stdout) {
+  if (terminal) hide(keyboard.getCursorPos().rows);
+  to.write(text + "\n");
+  if (terminal) keyboard.prompt(true);
+}
+
+/** Clear the cursor's row and so many above it. */
+function hide(rows: number) {
+  stdout.write(" "); // from the end of a row the cursor moves on only now
+  moveCursor(stdout, -stdout.columns, -rows);
+  clearScreenDown(stdout);
+  Object.assign(keyboard, { prevRows: 0 }); // or prompt() clears them again
+}
+
+// ---- Start and end ----
 
 const USAGE = "usage: server.ts [host] [port], by default 127.0.0.1 6000";
 const HINTS: Record<string, string> = {
@@ -20,103 +127,38 @@ const HINTS: Record<string, string> = {
   EADDRNOTAVAIL: "not an address of this machine, as 127.0.0.1 always is",
   ENOTFOUND: "unknown name, check the spelling or give an address",
 };
-const BACKLOG = 256; // datagrams kept while a person types, later ones are lost
-// What could move the cursor or turn text around on the reader's screen.
-const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-const EOF = new Error("end of input"); // thrown where Python raises EOFError
 
-const [host = "127.0.0.1", port = "6000", extra] = process.argv.slice(2);
-if (host === "-h" || host === "--help") leave(0, USAGE);
-const odd = /^(-|$|\d+$)/.test(host) ? host : extra;
-if (odd !== undefined) leave(2, `"${odd}" is not understood, ${USAGE}`);
-const valid = /^(0|[1-9]\d{0,4})$/.test(port) && Number(port) <= 65535;
-if (!valid) leave(2, `port "${port}" is not a whole number from 0 to 65535`);
-
-// This iterator loses no line and lets a fast pipe wait. Echo and editing are
-// left to the terminal, as they are in Python.
-const keyboard = createInterface({ input: process.stdin, crlfDelay: Infinity });
-const lines = keyboard[Symbol.asyncIterator]();
-let hungUp = false; // by Ctrl+D, which ends any wait; the end of a pipe does not
-keyboard.on("close", () => {
-  hungUp = process.stdin.isTTY;
-  wake();
-});
-process.on("SIGINT", () => leave(130)); // Ctrl+C: 128 + the signal's number
-process.stdout.on("error", () => process.exit()); // whoever read it has left
-
-/** End the program, with a last word or with the shell's prompt on a new line. */
-function leave(code: number, text?: string): never {
+/** Exit, with a last word or with the shell's prompt on a line of its own. */
+function leave(code: number, text = ""): never {
   if (text) (code === 0 ? console.log : console.error)(text);
-  else if (process.stdout.isTTY) print("");
+  else if (stdout.isTTY) stdout.write("\n");
   process.exit(code);
 }
 
-const print = (text: string) => process.stdout.write(text + "\n");
-
-async function input(prompt: string): Promise<string> {
-  process.stdout.write(prompt);
-  const line = await lines.next();
-  if (line.done) throw EOF;
-  return line.value;
-}
-
-/** Whatever the bytes are, text that is safe to print. */
-function decode(msg: Uint8Array): string {
-  return UTF8.decode(msg)
-    .replace(/\r?\n$/, "") // the newline that netcat and socat send along
-    .replace(UNSAFE, (c) => `\\u{${c.charCodeAt(0).toString(16)}}`);
-}
-
-// The event "message" fills the backlog; recvfrom takes from it, or waits.
-const backlog: [Uint8Array, RemoteInfo][] = [];
-let wake = () => {}; // ends the wait in recvfrom
-async function recvfrom(): Promise<[Uint8Array, RemoteInfo]> {
-  while (backlog.length === 0 && !hungUp) {
-    await new Promise<void>((resolve) => wake = resolve);
-  }
-  const first = backlog.shift();
-  if (!first) throw EOF;
-  return first;
-}
-
-/** Send text; where the system refuses it, say so and send the next line. */
-async function sendto(sk: Socket, text: string, addr: RemoteInfo) {
-  const error = await new Promise<Error | null>((resolve) =>
-    sk.send(text, addr.port, addr.address, resolve)
-  );
-  if (!error) return;
-  // On Bun this is about an earlier datagram, and ours has not been sent.
-  if (/ECONNREFUSED/.test(error.message)) return sendto(sk, text, addr);
-  console.error(`not sent: ${error.message}; at most 65507 bytes fit`);
-  return sendto(sk, await input(">>>"), addr);
-}
-
-async function main() {
-  const { address, family } = await lookup(host);
-  const sk = createSocket(family === 6 ? "udp6" : "udp4");
-  sk.on("message", (msg, addr) => {
-    if (addr.port > 0 && backlog.length < BACKLOG) backlog.push([msg, addr]);
-    else (msg.buffer as ArrayBuffer).transfer?.(0); // Deno: 64 KiB, free it now
-    wake();
+keyboard.on("close", () => stdin.isTTY && leave(0)); // Ctrl+D
+keyboard.on("SIGINT", () => leave(130)); // Ctrl+C: 128 + the signal's number
+process.on("SIGINT", () => leave(130));
+process.on("SIGTERM", () => leave(143));
+process.on("SIGHUP", () => leave(129));
+// Ctrl+Z stops npx and tsx too, and reads on afterwards; Deno does so by itself.
+if (!process.versions["deno"]) {
+  keyboard.on("SIGTSTP", () => {
+    stdin.setRawMode(false);
+    process.kill(0, "SIGTSTP");
+    setTimeout(() => stdin.setRawMode(true) && keyboard.prompt(true), 100);
   });
-  await new Promise<void>((resolve, reject) =>
-    sk.on("error", reject).bind(Number(port), address, resolve)
-  );
-  if (port === "0") console.error(`listening on port ${sk.address().port}`);
-  try {
-    while (true) {
-      const [msg, addr] = await recvfrom();
-      print(`来自[${addr.address}:${addr.port}]的消息: ${decode(msg)}`);
-      const inp = await input(">>>");
-      await sendto(sk, inp, addr);
-    }
-  } finally {
-    sk.close();
-  }
 }
-
-main().catch((error) => {
-  if (error === EOF) return process.stdout.isTTY && leave(0);
-  leave(1, `cannot use ${host}:${port}: ${HINTS[error.code] ?? error.message}`);
+stdin.on("error", ({ message }) => leave(1, `cannot read: ${message}`));
+stdout.on("error", ({ message }) => {
+  if (message.includes("EPIPE")) leave(0); // whoever read it has left
+  leave(1, `cannot print: ${message}`);
 });
+
+const isPort = /^(0|[1-9]\d{0,4})$/.test(port) && Number(port) <= 65535;
+if (host === "-h" || host === "--help") leave(0, USAGE);
+if (/^(-|$|\d+$)/.test(host)) leave(2, `"${host}" is not a host, ${USAGE}`);
+if (!isPort) leave(2, `port "${port}" is not a whole number from 0 to 65535`);
+if (extra !== undefined) leave(2, `"${extra}" is one too many, ${USAGE}`);
+main().catch(({ code = "", message }: NodeJS.ErrnoException) =>
+  leave(1, `cannot use ${host}:${port}: ${HINTS[code] ?? message}`)
+);
