@@ -6,78 +6,319 @@
 //   bun group/client.ts NAME [host] [port]
 //   deno run --allow-net group/client.ts NAME [host] [port]
 //
-// UDP may lose, repeat and reorder datagrams. Three habits make up for it:
-//   1. What we say is numbered, and said again until the server has taken it.
-//   2. What we hear is numbered too: each line is shown once and in its turn,
-//      and we ask for what is missing, soon if we know of it, else now and then.
-//   3. A server that does not know us, or no longer, is joined (again).
-// The words of the protocol (/join, /say, /have ...) are a table in README.md.
+// UDP may lose, repeat and reorder datagrams. Five ideas make up for it:
+//   1. Prove your address: the server lets in who sends its cookie back.
+//   2. Number the lines: each is shown once and in its turn, and we ask for
+//      what is missing, soon if we know of it, else now and then.
+//   3. Repeat until answered: one request says all that we have to say, and
+//      the next waits until the server has answered it.
+//   4. Know each other by a secret: by our token, not by an address, which may
+//      change and can be forged.
+//   5. Never send more than there is room for: we say what we have, and the
+//      server sends so much more; what it does not take yet, we say again.
+// The words of the protocol (#, /join, /say, /have ...) are a table in README.md.
 
 // @ts-ignore: for tsc; Deno has the types of Node built in
 /// <reference types="node" />
 import { Buffer } from "node:buffer";
-import { createSocket, type Socket } from "node:dgram";
+import { randomBytes, randomInt } from "node:crypto";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { BlockList } from "node:net";
 import process from "node:process";
 import * as readline from "node:readline";
 
-// ---- Constants ----
-
 const USAGE = "usage: client.ts NAME [host] [port], by default 127.0.0.1 6001";
-const HELP = "* /name NEW: a new name, /who: who is here, /quit: leave";
-const PROMPT = ">>>";
+const [wanted = "", host = "127.0.0.1", port = "6001", extra] = process.argv
+  .slice(2);
+const { stdin, stdout } = process;
+const terminal = stdin.isTTY && stdout.isTTY;
+const server = new BlockList(); // compares addresses, however spelled
+let address = ""; // of the server
+let family: "ipv4" | "ipv6" = "ipv4";
+let sk: Socket;
+let keyboard: readline.Interface;
+
+/** A member has three inputs: the keyboard, the socket and the clock. */
+async function main(): Promise<void> {
+  checkArguments();
+  const found = await lookup(host);
+  address = found.address;
+  family = found.family === 6 ? "ipv6" : "ipv4";
+  server.addAddress(address.replace(/%.*/, ""), family); // Deno: without a zone
+
+  keyboard = openKeyboard().on("line", typed).on("close", leave);
+  sk = createSocket(family === "ipv6" ? "udp6" : "udp4", receive);
+  clock = setInterval(() => setImmediate(tick), TICK); // what has come, first
+
+  sk.on("error", () => {}); // what cannot be sent is as good as lost
+  tick();
+}
+
+// ---- A datagram comes in ----
+
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
+// What could move the cursor or turn text around on the reader's screen.
+const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+const AHEAD = 2048; // lines that wait for one before them
+let run = ""; // of the server, whose numbers we know
+let joined = false;
+let have = -1; // all lines up to this number are shown, -1: we have none to be
+let known = -1; // the highest number that we know of
+const ahead = new Map<number, string>(); // lines beyond a gap
+let gapSeen = 0; // when we saw that a line is missing, ms
+let heardAt = 0; // when the server last said anything, ms
+let complete = false; // we have all lines that there were
+let heard: string[] = []; // to be shown
+let elsewhere = false; // we told that a reply came from elsewhere
+
+function receive(msg: Buffer, from: RemoteInfo): void {
+  const [head = "", ...lines] = UTF8.decode(msg).split("\n").map(visible);
+  const [mark, theirs, digits] = head.split(" ");
+  if (mark !== `#${token}` || !digits) return; // not from the server
+  const source = from.address.replace(/%.*/, "");
+  if (!server.check(source, family) || from.port !== Number(port)) {
+    if (!elsewhere) tell(`* a reply came from ${source}: start with that address`);
+    elsewhere = true;
+    return;
+  }
+  const now = performance.now();
+  const answers = asked > 0 && Number(digits) >= asked;
+  const [before, gap] = [have, known > have];
+  if (theirs !== run && !(answers && lines[0]?.startsWith("/join "))) return;
+  heardAt = now;
+  if (answers) {
+    rtt = measured ? rtt * 0.875 + (now - Number(digits)) * 0.125 : now - Number(digits);
+    measured = true;
+    asked = 0;
+    pausedUntil = 0;
+  }
+  const first = next;
+  complete = false;
+  for (const line of lines) hear(line, answers, theirs ?? "");
+  complete &&= have === known;
+  if (answers && flying > 0 && next === first) pausedUntil = now + Math.max(rtt, 50);
+  if (have > before) [calm, newsAt] = [1000, now];
+  if (have > before && before === acked) unackedAt = now;
+  if (known > have && (!gap || have > before)) {
+    const more = answers && repairing && ahead.size > 0;
+    gapSeen = more ? 0 : now;
+  }
+  if (joined && away) {
+    away = false;
+    tell("* the server was away and is back");
+  }
+  if (heard.length > 0) show(heard.join("\n"));
+  heard = [];
+  tick();
+}
+
+function hear(line: string, answers: boolean, theirs: string): void {
+  const [word = "", first = "", second = ""] = line.split(" ");
+  const n = Number(first);
+  if (/^\d+$/.test(word)) return hearLine(Number(word), line.slice(word.length + 1));
+  if (!answers) return;
+  switch (word) {
+    case "/join": // it does not know us, or not at this address
+      if (!joined && cookie && theirs === run) asked = time; // it came twice
+      if (theirs !== run) {
+        // A new server numbers anew: of one after the first we want all.
+        if (run) [have, away] = [0, true];
+        known = have;
+        acked = 0;
+        ahead.clear();
+      }
+      [cookie, run, joined] = [first, theirs, false];
+      break;
+    case "/welcome":
+      joined = true;
+      if (have < 0) have = acked = n;
+      known = Math.max(known, n);
+      if (second !== name) tell(`* ${name} is taken: you are ${second}, see /help`);
+      name = second;
+      break;
+    case "/said":
+      taken(n);
+      break;
+    case "/sent":
+      known = Math.max(known, n);
+      complete = n <= known;
+      break;
+    case "/gone":
+      skip(n);
+      break;
+    case "/full":
+      return end("* the group is full, try later");
+    case "*":
+      heard.push(line);
+  }
+}
+
+function hearLine(n: number, text: string): void {
+  if (have < 0 || n <= have || n > have + AHEAD) return;
+  known = Math.max(known, n);
+  ahead.set(n, text);
+  while (ahead.has(have + 1)) showNext();
+}
+
+/** The lines up to n are no longer kept: show those of them that we have. */
+function skip(n: number): void {
+  let missed = 0;
+  while (have < n && ahead.size > 0) {
+    if (ahead.has(have + 1)) showNext();
+    else [have, missed] = [have + 1, missed + 1];
+  }
+  missed += Math.max(n - have, 0);
+  have = Math.max(n, have);
+  known = Math.max(have, known);
+  if (missed > 0) heard.push(`* you missed ${missed} lines`);
+}
+
+function showNext(): void {
+  have++;
+  const text = ahead.get(have) ?? "";
+  ahead.delete(have);
+  heard.push(text);
+  const [, old, now] = /^\* (\S+) is now (\S+)$/.exec(text) ?? [];
+  if (now && old === name) name = now;
+}
+
+/** Our lines up to k are taken. */
+function taken(k: number): void {
+  const number = Math.min(k - next + 1, unsaid.length);
+  if (number <= 0) return;
+  unsaid.splice(0, number);
+  next += number;
+  if (unsaid.length < QUEUE && !leaving) keyboard.resume();
+  if (quitting && unsaid.length === 0) end();
+}
+
+// ---- What goes out: one request at a time ----
+
 const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
 const TEXT = 1000; // bytes of a line: its number and our name need room too
 const QUEUE = 10_000; // lines not taken yet, before a pipe has to wait
-const PACE = 20; // ms from one taken datagram to the next, so that all can follow
-const TICK = 50; // ms between two looks at what is overdue
-const SOON = 100; // ms until we ask again for what we know is missing
-const RETRY = 400; // ms until we repeat what got no answer
-const IDLE = 8000; // ms, our longest silence when all is well
+const TICK = 20; // ms between two looks at what is due
+const IDLE = 15_000; // ms, our longest silence when all is well
+const token = randomBytes(8).toString("hex");
+let name = wanted.normalize("NFKC");
+let cookie = "0"; // proves our address to the server, which made it
+const unsaid: string[] = []; // what the server has not taken yet
+let next = randomInt(1, 1_000_000_000); // the number of the first of these
+let flying = 0; // how many of these the request in flight says
+let time = 0; // TIME of our last datagram, no two have the same
+let asked = 0; // TIME of the request in flight when it was new, or 0
+let repairing = false; // it asked for a missing line
+let rtt = 200; // ms of a round trip, at first a guess
+let measured = false;
+let acked = 0; // the server knows that we have the lines up to this one
+let unackedAt = 0; // since when we have more, ms
+let newsAt = 0; // when we last had news, ms
+let calm = 1000; // ms until we ask for lines, if none is known to be missing
+let pausedUntil = 0; // the server had no room for our lines, ms
+
+function silence(now: number): number {
+  return asked > 0 ? now - Math.max(heardAt, asked) : 0;
+}
+
+/** When is the next request due? */
+function due(now: number): number {
+  if (asked > 0) {
+    const patience = Math.max(1.5 * rtt, silence(now) * 2 / 3, 50);
+    return time + Math.min(patience, 3000);
+  }
+  if (!joined) return 0;
+  if (unsaid.length > 0) return pausedUntil;
+  if (have - acked >= 64) return 0;
+  if (known > have) return gapSeen + 1.5 * rtt;
+  if (leaving) return 0;
+  const ack = have > acked ? unackedAt + 2000 : Infinity;
+  return Math.min(ack, Math.max(newsAt, time) + calm, time + IDLE);
+}
+
+function request(now: number): void {
+  const idle = asked === 0 && joined && unsaid.length === 0;
+  if (idle) calm = Math.min(calm * 2, IDLE);
+  time = Math.max(Math.trunc(now), time + 1);
+  if (asked === 0) asked = time;
+  let text = `#${token} ${time}\n`;
+  if (!joined) text += `/join ${cookie} ${name} ${next - 1}\n`;
+  repairing = known > have && now >= gapSeen + 1.5 * rtt;
+  if (have >= 0) {
+    const missing = repairing ? ` ${Math.min(known + 1, ...ahead.keys())}` : "";
+    text += `/have ${have}${missing}\n`;
+    acked = have;
+  }
+  flying = 0;
+  for (const [i, line] of unsaid.entries()) {
+    const say = `/say ${next + i} ${line}\n`;
+    if (cookie === "0" || Buffer.byteLength(text + say) > DATAGRAM) break;
+    text += say;
+    flying = i + 1;
+    if (line.startsWith("/")) break; // the server repeats its last reply only
+  }
+  sk.send(text, Number(port), address);
+}
+
+// ---- The clock ----
+
 const AWAY = 5000; // ms without an answer until we say so
 const GIVE_UP = 10_000; // ms without an answer until we leave all the same
-const RUN = 4; // digits of a cookie that only another run of the server changes
-const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
-// What could move the cursor or turn text around on the reader's screen.
-const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-
-// ---- State ----
-
-const [wanted = "", host = "127.0.0.1", port = "6001", extra] = process.argv
-  .slice(2);
-let name = wanted.normalize("NFKC");
-let sk: Socket | undefined; // until the end
-let address = ""; // of the server
-let cookie = ""; // proves our address to the server, which made it
-let session = ""; // tells one membership from the next
-let joined = false;
-let leaving = false; // there is no more input
-let quitting = false; // and nothing else left to do
-let have = 0; // all lines up to this number are shown
-let known = 0; // the highest number we heard of
-const unsaid: string[] = []; // what the server has not taken yet
-let next = 1; // the number of the first of these
-let flown = 0; // when the first of these, as many as fit, were sent, ms, or 0
-let probed = 0; // when we last asked for lines, or had news, ms
-let sent = 0; // when we last sent anything, ms
-let unanswered = 0; // since when there is no answer to anything, ms, or 0
-let calm = RETRY; // ms until we ask for lines, if none is known to be missing
 let away = false; // we said that there is no answer
+let connecting = false; // the same, at the start
+let leaving = false; // there is no more input
+let quitting = false; // and /quit is the last line that is not taken
+let patience = GIVE_UP;
+let leftAt = 0;
+let code = 0;
 
-// ---- The screen ----
+/** Look at what is due. */
+function tick(): void {
+  if (ended) return;
+  const now = performance.now();
+  const quiet = silence(now);
+  if (run === "" && quiet > 1000 && !connecting) {
+    connecting = true;
+    tell(`* connecting to ${host}:${port} …`);
+  }
+  if (quiet > AWAY && !away) {
+    away = true;
+    tell(`* the server is away, no answer from ${host}:${port}`);
+  }
+  showWaiting(quiet > 1000);
+  if (leaving && Math.min(quiet, now - leftAt) > patience) return end();
+  if (leaving && !quitting && unsaid.length === 0) {
+    if (cookie === "0") return end();
+    if (complete) quit();
+  }
+  if (now >= due(now)) request(now);
+}
 
-const { stdin, stdout } = process;
-const terminal = stdin.isTTY === true && stdout.isTTY === true;
-const keyboard = readline.createInterface({
-  input: stdin,
-  output: stdout,
-  terminal,
-  crlfDelay: Infinity,
-});
-keyboard.setPrompt(PROMPT);
-let prompting = terminal;
+function quit(): void {
+  quitting = true;
+  unsaid.push("/quit");
+}
+
+// ---- The screen and the keyboard ----
+
+const HELP = "* /name NEW: a new name, /who: who is here, /quit: leave";
+const PROMPT = ">>>";
+let prompting = false;
+let waiting = ""; // lines that the server has not answered, above the prompt
+
+function openKeyboard(): readline.Interface {
+  const keyboard = readline.createInterface({
+    input: stdin,
+    output: stdout,
+    terminal,
+    crlfDelay: Infinity,
+  });
+  keyboard.setPrompt(PROMPT);
+  prompting = terminal;
+  if (prompting) keyboard.prompt();
+  keyboard.on("SIGINT", interrupt);
+  return keyboard;
+}
 
 /** Show text above the line being typed: hide it, print, show it again. */
 function show(text: string): void {
@@ -95,6 +336,18 @@ function hide(rows = keyboard.getCursorPos().rows): void {
   Object.assign(keyboard, { prevRows: 0 }); // prompt() would go up that far
 }
 
+/** Show what we said as waiting, or no more. */
+function showWaiting(unanswered: boolean): void {
+  const lines = unanswered ? unsaid.slice(0, 5).map((line) => `… ${line}\n`) : [];
+  if (unanswered && unsaid.length > 5) lines.push(`… and ${unsaid.length - 5} more\n`);
+  const text = lines.join("");
+  if (!prompting || text === waiting) return;
+  hide();
+  waiting = text;
+  keyboard.setPrompt(waiting + PROMPT);
+  keyboard.prompt(true);
+}
+
 /** Tell what is not from the group, to which stdout belongs in a pipe. */
 function tell(text: string): void {
   if (terminal) show(text);
@@ -105,195 +358,88 @@ function visible(text: string): string {
   return text.replace(UNSAFE, (c) => `\\u{${c.charCodeAt(0).toString(16)}}`);
 }
 
-// ---- What comes in ----
-
-function receive(msg: Buffer): void {
-  const had = have;
-  const heard: string[] = [];
-  let fresh = true; // false for notices that came before, with this /said
-  let upToDate = false;
-  unanswered = 0;
-  for (const line of UTF8.decode(msg).split("\n").map(visible)) {
-    const [word = "", first = "", given = ""] = line.split(" ");
-    const n = Number(/\d{1,15}/.exec(line)?.[0] ?? 0); // the first number in it
-    const numbered = joined && /^\d+$/.test(word);
-    if (numbered || word === "/have") known = Math.max(known, n);
-    if (quitting && (word === "/join" || line === "* goodbye")) return end();
-    if (word === "/join") join(first);
-    else if (word === "/welcome") welcome(n, given);
-    else if (word === "/full") return end("* the group is full, try later");
-    else if (!joined) continue;
-    else if (word === "/said") fresh = taken(n);
-    else if (word === "*" && fresh) heard.push(line);
-    else if (word === "/have") upToDate = n <= have;
-    else if (word === "/gone" && n > have) {
-      heard.push(`* you missed ${n - have} lines`);
-      have = n;
-    } else if (numbered && n === have + 1) { // any other comes again, in its turn
-      have = n;
-      const text = line.slice(word.length + 1);
-      heard.push(text);
-      const [, old, now] = /^\* (\S+) is now (\S+)$/.exec(text) ?? [];
-      if (now && old === name) name = now;
-    }
+function typed(line: string): void {
+  if (prompting) { // it comes back from the server: take it off the screen
+    keyboard.setPrompt(waiting + PROMPT + line);
+    hide(keyboard.getCursorPos().rows + 1);
+    keyboard.setPrompt(waiting + PROMPT);
+    keyboard.prompt();
   }
-  if (joined && away) {
-    away = false;
-    tell("* the server was away and is back");
-  }
-  if (heard.length > 0) show(heard.join("\n"));
-  if (have > had) [calm, probed] = [RETRY, performance.now()];
-  if (have > had && known > have) probe();
-  if (upToDate && known <= have && leaving && unsaid.length === 0) {
-    quitting = true;
-    probe();
+  if (leaving) return;
+  switch (/^\/\S+|^$/.exec(line)?.[0]) {
+    case "":
+      break;
+    case "/help":
+      tell(HELP);
+      break;
+    case "/quit":
+      leave();
+      break;
+    default:
+      say(line);
   }
 }
 
-/** The server does not know us: we are new, or it is. */
-function join(proof: string): void {
-  const hurry = proof !== cookie && (joined || cookie === "");
-  [joined, cookie] = [false, proof];
-  if (hurry) probe(); // else this came late, or twice: tick will see to it
-}
-
-/** We are in, and get the lines after n; perhaps not for the first time. */
-function welcome(n: number, given: string): void {
-  if (joined) return; // it came twice
-  const former = session;
-  session = `${cookie} ${n}`;
-  const restarted = former !== "" &&
-    former.slice(0, RUN) !== cookie.slice(0, RUN);
-  away ||= restarted;
-  if (session !== former) {
-    if (former === "") have = n;
-    if (restarted) have = 0; // the server numbers anew, and so do we
-    [known, next] = [Math.max(n, have), 1];
-    if (given !== name) tell(`* ${name} is taken: you are ${given}, see /help`);
-    name = given;
-  }
-  [joined, flown, calm] = [true, 0, RETRY];
-  flush();
-}
-
-/** Our lines up to k are taken; false if we knew that. */
-function taken(k: number): boolean {
-  const count = Math.min(k - next + 1, unsaid.length);
-  if (count <= 0) return false;
-  unsaid.splice(0, count);
-  next += count;
-  [flown, calm] = [0, RETRY];
-  setTimeout(flush, PACE);
-  if (unsaid.length < QUEUE && !leaving) keyboard.resume();
-  return true;
-}
-
-// ---- What goes out ----
-
-function send(datagram: string): void {
-  sent = performance.now();
-  unanswered ||= sent;
-  sk?.send(datagram, Number(port), address);
-}
-
-/** Queue a line; flush takes it from there. */
+/** Queue a line; tick takes it from there. */
 function say(line: string): void {
   const text = visible(line);
   const size = Buffer.byteLength(text);
   if (size > TEXT) return tell(`* not said: ${size} bytes, over ${TEXT}`);
   unsaid.push(text);
-  if (unsaid.length === 1) setImmediate(flush); // with all that comes by then
+  setImmediate(tick); // with all that comes by then
   if (unsaid.length >= QUEUE) keyboard.pause();
-}
-
-/** Say the first lines, as many as fit, unless some are in flight already. */
-function flush(): void {
-  if (!joined || flown > 0 || unsaid.length === 0) return;
-  let datagram = "";
-  for (const [i, text] of unsaid.entries()) {
-    const line = `/say ${next + i} ${text}\n`;
-    if (Buffer.byteLength(datagram + line) > DATAGRAM) break;
-    datagram += line;
-    if (text.startsWith("/")) break; // the server can repeat its last answer
-  }
-  send(datagram);
-  flown = sent;
-}
-
-/** Ask to be let in, or for the lines that follow ours, or to be let go. */
-function probe(): void {
-  calm = Math.min(calm * 2, IDLE);
-  if (quitting) send("/quit");
-  else send(joined ? `/have ${have}` : `/join ${cookie} ${name}`);
-  probed = sent;
-}
-
-/** What is overdue? This alone makes up for all datagrams that get lost. */
-function tick(): void {
-  if (!sk) return;
-  const now = performance.now();
-  const silence = unanswered > 0 ? now - unanswered : 0;
-  const done = leaving && unsaid.length === 0;
-  if (silence > AWAY && !away) {
-    away = true;
-    tell(`* the server is away, no answer from ${host}:${port}`);
-  }
-  if (leaving && silence > GIVE_UP || done && cookie === "") return end();
-  quitting ||= done && !joined;
-  if (flown > 0 && now - flown > RETRY) {
-    flown = 0;
-    flush();
-  }
-  const soon = joined && !quitting && (known > have || done);
-  const wait = soon ? SOON : silence > RETRY || !joined ? RETRY : calm;
-  if (now - probed > wait || now - sent > IDLE) probe();
 }
 
 // ---- Start and end ----
 
-// What has come in by then is read before an immediate: perhaps the answer.
-const clock = setInterval(() => setImmediate(tick), TICK);
+const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
+let clock: ReturnType<typeof setInterval>;
+let ended = false;
 
-function end(problem = ""): void {
-  clearInterval(clock);
-  sk?.close();
-  sk = undefined;
-  keyboard.close();
-  const { length } = unsaid;
-  if (problem) console.error(problem);
-  if (length > 0) console.error(`${length} lines were not delivered`);
-  process.exitCode = problem || length > 0 ? 1 : 0; // no exit(): slow pipes
-}
-
-function interrupt(): void {
-  prompting = false;
-  if (terminal) stdout.write("\n"); // the shell's prompt on a line of its own
-  keyboard.close();
-  send("/quit");
-  sk = undefined;
-  setTimeout(() => process.exit(130), 20); // ms, for it to be on its way
-}
-
-function typed(line: string): void {
-  if (prompting) { // it comes back from the server: take it off the screen
-    keyboard.setPrompt(PROMPT + line);
-    hide(keyboard.getCursorPos().rows + 1);
-    keyboard.setPrompt(PROMPT);
-    keyboard.prompt();
-  }
-  if (leaving) return;
-  leaving = /^\/quit(\s|$)/.test(line);
-  if (leaving) setImmediate(() => keyboard.close()); // not amid its input
-  else if (/^\/help(\s|$)/.test(line)) tell(HELP);
-  else say(line);
+function checkArguments(): void {
+  if (wanted === "-h" || wanted === "--help") exit(0, USAGE);
+  const named = NAME.test(name) && !wanted.startsWith("-");
+  if (!named) exit(2, `"${wanted}" is not 1 to 20 letters or digits, ${USAGE}`);
+  const odd = /^(-|$|[0.:]+$|\d+$)/.test(host) ? host : extra;
+  if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
+  const isPort = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
+  if (!isPort) exit(2, `port "${port}" is not a whole number from 1 to 65535`);
 }
 
 /** There is no more input: tick ends us when all of it is delivered. */
-function closed(): void {
+function leave(): void {
+  if (leaving) return;
   if (prompting) hide();
   prompting = false;
   leaving = true;
-  if (unanswered > 0) unanswered = performance.now(); // give up 10 s from now
+  complete = false;
+  leftAt = performance.now();
+  setImmediate(() => keyboard.close()); // not amid its input
+}
+
+/** Leave now, without what has not been sent yet. */
+function interrupt(): void {
+  if (terminal) stdout.write("\n"); // the shell's prompt on a line of its own
+  leave();
+  if (quitting) return end();
+  [patience, code] = [1000, 130];
+  dropped = unsaid.splice(flying).length;
+  quit();
+  asked = 0;
+  tick();
+}
+let dropped = 0;
+
+function end(problem = ""): void {
+  ended = true;
+  keyboard.close();
+  const undelivered = unsaid.length + dropped - (quitting && unsaid.length > 0 ? 1 : 0);
+  if (problem) console.error(problem);
+  if (undelivered > 0) console.error(`${undelivered} lines were not delivered`);
+  if (code) process.exit(code);
+  process.exitCode = problem || undelivered > 0 ? 1 : 0; // no exit(): slow pipes
+  sk.close();
+  clearInterval(clock);
 }
 
 function exit(code: number, text: string): never {
@@ -301,31 +447,6 @@ function exit(code: number, text: string): never {
   process.exit(code);
 }
 
-async function main() {
-  if (wanted === "-h" || wanted === "--help") exit(0, USAGE);
-  const named = NAME.test(name) && !wanted.startsWith("-");
-  if (!named) exit(2, `"${wanted}" is not 1 to 20 letters or digits, ${USAGE}`);
-  const odd = /^(-|$|[0.:]+$|\d+$)/.test(host) ? host : extra;
-  if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
-  const valid = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
-  if (!valid) exit(2, `port "${port}" is not a whole number from 1 to 65535`);
-  keyboard.on("line", typed).on("close", closed).on("SIGINT", interrupt);
-  process.on("SIGINT", interrupt);
-  stdout.on("error", () => process.exit()); // whoever read it has left
-  if (prompting) keyboard.prompt();
-  const found = await lookup(host);
-  const ip = found.family === 6 ? "ipv6" : "ipv4";
-  const server = new BlockList(); // compares addresses, however spelled
-  server.addAddress(found.address, ip);
-  address = found.address;
-  sk = createSocket(ip === "ipv6" ? "udp6" : "udp4", (msg, from) => {
-    const ours = from.port === Number(port) && server.check(from.address, ip);
-    if (sk && ours) receive(msg);
-  });
-  sk.on("error", () => {}); // as good as lost: there will be no answer
-  probe();
-}
-
-main().catch((error) =>
-  exit(1, `cannot reach ${host}:${port}, check the host: ${error.message}`)
+main().catch(({ message }: Error) =>
+  exit(1, `cannot reach ${host}:${port}, check the host: ${message}`)
 );
