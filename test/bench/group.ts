@@ -2,11 +2,10 @@
 // brokers that people would use instead, and how long a typed line takes.
 
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { availableParallelism, tmpdir } from "node:os";
+import { availableParallelism } from "node:os";
 import { join as path } from "node:path";
-import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { startHub } from "../support/group.ts";
 import { memory, NOT_LINUX } from "../support/kernel.ts";
@@ -16,24 +15,24 @@ import { type Runtime, runtimes } from "../support/runtimes.ts";
 import type { Counts } from "./load.ts";
 import {
   bench,
+  type Column,
   end,
   figure,
   inFiles,
   median,
-  MISSING,
   processorTime,
   progress,
   PYTHON,
   pythonCommand,
   quantile,
   ratios,
+  scratch,
   silent,
   spread,
   sum,
-  table,
+  tableOf,
   there,
   versionOf,
-  wanted,
 } from "./measure.ts";
 import { plot } from "./plot.ts";
 
@@ -90,10 +89,8 @@ async function startNats(): Promise<Server> {
 }
 
 async function startMosquitto(): Promise<Server> {
-  const folder = mkdtempSync(path(tmpdir(), "bench-"));
-  process.on("exit", () => rmSync(folder, { recursive: true }));
   const port = await freePort();
-  const file = path(folder, "mosquitto.conf");
+  const file = scratch("mosquitto.conf");
   writeFileSync(
     file,
     `listener ${port} 127.0.0.1
@@ -134,7 +131,7 @@ const mosquitto = other(
   versionOf("mosquitto", "-h"),
   startMosquitto,
 );
-const all = [relay, mosquitto, nats, ...runtimes.map(hub)];
+const ALL = [relay, mosquitto, nats, ...runtimes.map(hub)];
 
 // ---- The load ----
 
@@ -176,59 +173,63 @@ interface Result {
   cost: number; // of the server's processor, µs a line delivered
   server: number; // share of one processor that it used
   load: number; // the same of the busiest process of the load
-  member: number; // of a client's processor, µs a line that it showed
+  client: number; // of a client's processor, µs a line shown
   memory: number; // of the server, MB
   missing: number; // lines that did not reach a member, for each member
 }
 
+const WITH_CLIENT = 200; // members, one of which is a whole program
+
 /** Let a group of this size be busy for a while. */
 async function busy(
-  { client }: Contestant,
+  one: Contestant,
   server: Server,
   load: Load,
   size: number,
   [warmUp, ms]: [number, number],
 ): Promise<Result> {
   await load.ask("join", size, TALKERS);
-  const command = inFiles(client("zoe", server.port), "/dev/null");
-  const screen = size === 200 ? new Program(bench, command) : undefined;
-  await pause(screen ? 1000 : 0); // ms, until it has joined
+  const command = inFiles(one.client("zoe", server.port), "/dev/null");
+  const client = size === WITH_CLIENT ? new Program(bench, command) : undefined;
+  await pause(client ? 1000 : 0); // ms, until it has joined
+  const used = () =>
+    [server, client].map((one) => one ? processorTime(one) : NaN);
+
   await load.ask("talk");
   await pause(warmUp);
-  const before = await load.ask("count");
-  const began = performance.now();
-  const used = processorTime(server);
-  const shown = screen ? processorTime(screen) : NaN;
+  const [before, usedBefore] = [await load.ask("count"), used()];
   await pause(ms);
-  const after = await load.ask("count");
-  const took = performance.now() - began;
-  /** What each process of the load counted in a second. */
+  const [after, usedAfter] = [await load.ask("count"), used()];
+  if (client) end(client);
+  const ended = await load.ask("stop");
+
+  /** What each process of the load counted in a ms. */
   const rates = (which: keyof Counts) =>
     after.map((now, i) =>
-      (now[which] - before[i]![which]) / (now.at - before[i]!.at) * 1000
+      (now[which] - before[i]![which]) / (now.at - before[i]!.at)
     );
-  const members = screen ? size + 1 : size;
-  const perSecond = sum(rates("lines")) / size * members;
-  const share = (processorTime(server) - used) / took;
-  const member = screen ? (processorTime(screen) - shown) / took : NaN;
-  if (screen) end(screen);
-  const counts = await load.ask("stop");
-  const total = (which: keyof Counts) => sum(counts.map((one) => one[which]));
+  const [serverShare = NaN, clientShare = NaN] = usedAfter.map((now, i) =>
+    (now - usedBefore[i]!) / (after[0]!.at - before[0]!.at)
+  );
+  const each = sum(rates("lines")) / size; // member, lines in a ms
+  const perSecond = each * (client ? size + 1 : size) * 1000;
+  const total = (which: keyof Counts) => sum(ended.map((one) => one[which]));
   return {
     perSecond,
-    cost: share * 1e6 / perSecond,
-    server: share,
-    load: Math.max(...rates("processor")) / 1000,
-    member: member * 1e6 / (perSecond / members),
+    cost: serverShare * 1e6 / perSecond,
+    server: serverShare,
+    load: Math.max(...rates("processor")),
+    client: clientShare * 1000 / each,
     memory: NOT_LINUX ? NaN : memory(server.pid).largest,
     missing: total("said") * total("members") - total("lines"),
   };
 }
 
-type Results = Map<string, Map<number, Result[]>>; // by name, by size
+/** The results of all rounds for a contestant's name and a size. */
+type Results = Map<string, Map<number, Result[]>>;
 
 async function measure(sizes: number[], quick: boolean): Promise<Results> {
-  const contestants = all.filter(({ there }) => there);
+  const contestants = ALL.filter(({ there }) => there);
   const results: Results = new Map(
     contestants.map(({ name }) => [
       name,
@@ -236,13 +237,13 @@ async function measure(sizes: number[], quick: boolean): Promise<Results> {
     ]),
   );
   const rounds = quick ? 1 : 3;
-  const times: [number, number] = quick ? [400, 400] : [700, 1500];
   for (let round = 1; round <= rounds; round++) {
     for (const one of contestants) {
       progress(`group: round ${round} of ${rounds}, ${one.name}`);
       const server = await one.start();
       const load = new Load(one.protocol, server.port);
       for (const size of sizes) {
+        const times: [number, number] = quick ? [400, 400] : [700, 1200];
         const result = await busy(one, server, load, size, times);
         results.get(one.name)!.get(size)!.push(result);
       }
@@ -253,139 +254,90 @@ async function measure(sizes: number[], quick: boolean): Promise<Results> {
   return results;
 }
 
-function figures(
-  results: Results,
-  { name }: { name: string },
-  size: number,
-  which: keyof Result,
-): number[] {
-  return (results.get(name)?.get(size) ?? []).map((one) => one[which]);
-}
-
-function deliveryTable(results: Results, size: number): string {
-  const rows = all.map((one) => {
-    if (!results.has(one.name)) return [one.name, MISSING];
-    const of = (which: keyof Result, other = one) =>
-      figures(results, other, size, which);
-    const percent = (all: number[]) => `${(median(all) * 100).toFixed(0)} %`;
-    const than = (other: Contestant) =>
-      one === other || !results.has(other.name)
-        ? ""
-        : spread(ratios(of("cost", other), of("cost")));
-    return [
-      one.name,
-      spread(of("cost").map((cost) => 1000 / cost)),
-      than(relay),
-      than(nats),
-      spread(of("perSecond").map((n) => n / 1000)),
-      percent(of("server")),
-      percent(of("load")),
-      figure(median(of("memory"))),
-      `${sum(of("missing"))}`,
-      ...size === 200 ? [spread(of("member"))] : [],
-    ];
-  });
-  const head = [
-    `${figure(size)} members`,
-    "1,000 lines per processor second",
-    "/ plain relay",
-    "/ nats-server",
-    "1,000 lines per second",
-    "server busy",
-    "load busy",
-    "MB",
-    "missing",
-    ...size === 200 ? ["a client: µs a line"] : [],
-  ];
-  return table(head, rows);
-}
-
-function costTable(results: Results, sizes: number[]): string {
-  const rows = all.map((one) => {
-    if (!results.has(one.name)) return [one.name, MISSING];
-    const costs = sizes.map((size) => figures(results, one, size, "cost"));
-    return [one.name, ...costs.map(spread)];
-  });
-  return table(["µs a delivery", ...sizes.map((n) => `at ${figure(n)}`)], rows);
-}
-
-function goals(results: Results, sizes: number[]): string {
-  return there.flatMap(({ name }) => {
-    const cost = (size: number, one: { name: string }) =>
-      figures(results, one, size, "cost");
-    const times = (size: number, other: Contestant) =>
-      median(ratios(cost(size, other), cost(size, { name })));
-    const [big, small] = name === "Deno" ? [1, NaN] : [2, 1.3];
-    const at = (size: number) => `${name}, ${figure(size)} members`;
-    const most = sizes.at(-1)!;
-    const grown = median(cost(most, { name })) / median(cost(200, { name }));
-    return [
-      wanted(`${at(200)}, / plain relay`, times(200, relay), "at least 8"),
-      wanted(`${at(200)}, / nats-server`, times(200, nats), `at least ${big}`),
-      ...small
-        ? [
-          wanted(
-            `${at(20)}, / nats-server`,
-            times(20, nats),
-            `at least ${small}`,
-          ),
-        ]
-        : [],
-      ...most > 200
-        ? [
-          wanted(
-            `${name}, a delivery at ${figure(most)} / at 200`,
-            grown,
-            "at most 1",
-          ),
-        ]
-        : [],
-    ];
-  }).join("\n");
-}
-
 export async function deliveries(quick: boolean, write: boolean) {
   const sizes = quick ? [20, 200] : [20, 200, 1000];
   const results = await measure(sizes, quick);
+  const of = (name: string, size: number, which: keyof Result) =>
+    (results.get(name)?.get(size) ?? []).map((one) => one[which]);
+
   if (write) {
     const rows = [relay, mosquitto, nats, ...NEWEST.map(hub)]
-      .filter(({ name }) => results.has(name)).map((one) => ({
-        name: one.protocol === "hub" ? `the hub, ${one.name}` : one.name,
-        ours: one.protocol === "hub",
-        costs: sizes.map((size) => median(figures(results, one, size, "cost"))),
+      .filter(({ name }) => results.has(name))
+      .map(({ name, protocol }) => ({
+        name: protocol === "hub" ? `the hub, ${name}` : name,
+        ours: protocol === "hub",
+        costs: sizes.map((size) => median(of(name, size, "cost"))),
       }));
     writeFileSync(path(PROJECT, "test/bench/plot.svg"), plot(sizes, rows));
   }
+
+  const columns = (size: number): Column[] => {
+    const share = (which: keyof Result) => (name: string) =>
+      `${(median(of(name, size, which)) * 100).toFixed(0)} %`;
+    const thousands =
+      (which: keyof Result, unit: (n: number) => number) => (name: string) =>
+        spread(of(name, size, which).map((n) => unit(n) / 1000));
+    const than = (other: Contestant) => (name: string) =>
+      name === other.name
+        ? ""
+        : spread(ratios(of(other.name, size, "cost"), of(name, size, "cost")));
+    return [
+      ["1,000 lines per processor second", thousands("cost", (n) => 1e6 / n)],
+      ["/ plain relay", than(relay)],
+      ["/ nats-server", than(nats)],
+      ["1,000 lines per second", thousands("perSecond", (n) => n)],
+      ["server busy", share("server")],
+      ["load busy", share("load")],
+      ["MB", (name) => figure(median(of(name, size, "memory")))],
+      ["missing", (name) => figure(sum(of(name, size, "missing")))],
+    ];
+  };
+  const names = ALL.map(({ name }) => name);
   return `## 3. Group
 
-![What a delivery costs a server](plot.svg)
+![What a line costs the server for each member that gets it](plot.svg)
 
-${costTable(results, sizes)}
+What a line costs the server for each member that gets it, and a client that gets
+it and shows it, in µs of processor time:
 
-${sizes.map((size) => deliveryTable(results, size)).join("\n\n")}
+${
+    tableOf(names, results, [
+      ...sizes.map((size): Column => [
+        `${figure(size)} members`,
+        (name) => spread(of(name, size, "cost")),
+      ]),
+      ["a client", (name) => spread(of(name, WITH_CLIENT, "client"))],
+    ])
+  }
 
 ${TALKERS} of the members talk all the time: each says 8 lines at once, and the next ones
 when it has heard these. The load speaks each server's protocol itself
 (test/bench/members.ts): the hub's with its requests and acknowledgements, NATS
 and MQTT 3.1.1 (QoS 0) over TCP, and datagrams of a line each for the plain relay
-(test/bench/relay.py), which has neither acknowledgements nor repetitions.
+(test/bench/relay.py), which has neither acknowledgements nor repetitions. It is
+the same lines, not the same service: TCP and the hub make up for what a network
+loses, and the brokers have much that the hub has not, such as subjects, accounts
+and encryption. A client is a whole program, whose screen is /dev/null:
+group/client.ts on the hub's runtime; for the others the plainest that prints
+lines, on ${NODE.name} (test/bench/plain-client.ts).
 
-It is the same lines, not the same service: TCP also takes care of networks that
-lose packets, which is the hub's own work in its scripts, and the brokers have
-much that the hub has not, such as subjects, sessions, accounts and encryption.
+${
+    sizes.map((size) =>
+      `With ${figure(size)} members:\n\n${
+        tableOf(names, results, columns(size))
+      }`
+    ).join("\n\n")
+  }
 
 Busy is the share of one processor, for the load that of the busiest of its
-processes, of which there ${
-    LOADS === 1 ? "was 1" : `were ${LOADS}`
-  }. Lines per second are limited by both, lines
-per processor second of the server are not. MB is the server's resident memory
-then. Missing are lines that a member did not get, in all rounds together. A
-client is a whole program that shows all lines, into /dev/null: group/client.ts
-on the hub's runtime, and the plainest one that prints them on ${NODE.name} for the
-others (test/bench/plain-client.ts). The servers' own consoles go there too.
-${quick ? "1 round" : "3 rounds in turn; median and quartiles"}.
-
-${goals(results, sizes)}
+processes (${LOADS} here): where neither is near 100 %, they waited for each other. MB is
+the server's memory then. Missing are lines that a member did not get, in all
+rounds together. ${
+    quick ? "1 round." : "3 rounds in turn, median and quartiles."
+  } Wanted, in lines per processor second: at
+200 members at least 8 times the plain relay and twice nats-server (on Deno as
+much as that), at 20 members 1.3 times nats-server; and a delivery at 1,000
+members no dearer than at 200.
 `;
 }
 
@@ -393,12 +345,16 @@ ${goals(results, sizes)}
 
 const SCREENS = ["ada", "ben", "cleo", "dan", "eve"];
 
-/** From a line said to the moment when the last screen shows it, in ms. */
+interface Delays {
+  ms: number[]; // from a line said to the moment when the last screen shows it
+  others: number; // lines a second that are said meanwhile
+}
+
 async function delay(
   { start, client }: Contestant,
   lines: number,
   flooded: boolean,
-): Promise<number[]> {
+): Promise<Delays> {
   const server = await start();
   // The benchmark must not be busy with reading the flood.
   const few = `"$@" | grep --line-buffered -e ' joined (' -e '^ada: '`;
@@ -411,12 +367,16 @@ async function delay(
       one.until(() => one.stdout.includes(`${SCREENS[i]} joined (`))
     ),
   );
-  const yes = ["sh", "-c", 'yes "a line of the flood" | "$@" >/dev/null', "sh"];
-  const flood = flooded
-    ? new Program(bench, [...yes, ...client("flo", server.port)])
-    : undefined;
+  const said = "a line of the flood";
+  const screen = scratch("flood");
+  writeFileSync(screen, "");
+  const flood = ["sh", "-c", `yes '${said}' | "$@" >>'${screen}'`, "sh"];
+  const flo = flooded
+    ? [new Program(bench, [...flood, ...client("flo", server.port)])]
+    : [];
   await pause(flooded ? 2000 : 0); // ms
-  const all: number[] = [];
+  const [before, first] = [statSync(screen).size, performance.now()];
+  const ms: number[] = [];
   for (let i = 0; i < lines; i++) {
     await pause(10 + Math.random() * 20); // ms
     const began = performance.now();
@@ -424,41 +384,41 @@ async function delay(
     const shown = `ada: line ${i}\n`;
     await Promise.all(
       screens.map((one) => one.until(() => one.stdout.endsWith(shown))),
-    ).catch(() => {});
-    all.push(performance.now() - began);
+    );
+    ms.push(performance.now() - began);
   }
-  end(server, ...screens, ...flood ? [flood] : []);
-  return all.slice(Math.ceil(lines / 10)); // the first ones warm up
+  const size = (statSync(screen).size - before) / `flo: ${said}\n`.length;
+  const others = size / (performance.now() - first) * 1000;
+  end(server, ...screens, ...flo);
+  return { ms: ms.slice(Math.ceil(lines / 10)), others }; // the first warm up
 }
 
 export async function delays(quick: boolean): Promise<string> {
   const lines = quick ? 40 : 220;
-  const rows: string[][] = [];
-  for (const one of [nats, ...runtimes.map(hub)]) {
-    if (!one.there) {
-      rows.push([one.name, MISSING]);
-      continue;
-    }
+  const contestants = [nats, ...runtimes.map(hub)];
+  const results = new Map<string, Record<"idle" | "flooded", Delays>>();
+  for (const one of contestants.filter(({ there }) => there)) {
     progress(`delay: ${one.name}`);
-    const both = [
-      await delay(one, lines, false),
-      await delay(one, lines, true),
-    ];
-    const quantiles = both.flatMap((all) =>
-      [0.5, 0.99].map((share) => figure(quantile(all, share)))
-    );
-    rows.push([one.name, ...quantiles]);
+    results.set(one.name, {
+      idle: await delay(one, lines, false),
+      flooded: await delay(one, lines, true),
+    });
   }
-  const head = [
-    "",
-    "idle: median, ms",
-    "99th percentile, ms",
-    "flooded: median, ms",
-    "99th percentile, ms",
-  ];
+  const names = contestants.map(({ name }) => name);
+  const at = (which: "idle" | "flooded", share: number) => (name: string) =>
+    figure(quantile(results.get(name)![which].ms, share));
   return `## 4. Delay
 
-${table(head, rows)}
+${
+    tableOf(names, results, [
+      ["idle: median, ms", at("idle", 0.5)],
+      ["99th percentile, ms", at("idle", 0.99)],
+      ["flood, 1,000 lines/s", (name) =>
+        figure(results.get(name)!.flooded.others / 1000)],
+      ["flooded: median, ms", at("flooded", 0.5)],
+      ["99th percentile, ms", at("flooded", 0.99)],
+    ])
+  }
 
 From a line written to one client's stdin to the moment when the last of ${SCREENS.length}
 clients shows it: when nothing else happens, and while the program yes is piped

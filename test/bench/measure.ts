@@ -2,7 +2,8 @@
 // outside, and figures that are put into tables.
 
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import type { TestContext } from "node:test";
@@ -21,6 +22,11 @@ for (const name of Object.keys(ENVIRONMENT)) {
 
 /** For programs that end with the benchmark, if nobody ends them before. */
 export const bench = { after() {} } as unknown as TestContext;
+
+/** A path in a folder that goes when the benchmark ends. */
+export const scratch = (name: string) => join(FOLDER, name);
+const FOLDER = mkdtempSync(join(tmpdir(), "udp-chat-"));
+process.on("exit", () => rmSync(FOLDER, { recursive: true }));
 
 /** Those of the runtimes that this machine has. */
 export const there = runtimes.filter(({ version }) => version !== "");
@@ -102,32 +108,31 @@ export const median = (all: number[]) => quantile(all, 0.5);
 
 /** "1,234", "12.3" or "1.23": three digits are enough. */
 export function figure(n: number): string {
-  if (Number.isNaN(n)) return "n/a";
-  const digits = Math.abs(n) >= 100 ? 0 : Math.abs(n) >= 10 ? 1 : 2;
+  if (Number.isNaN(n)) return "not measured";
+  const digits = n >= 100 || n === Math.floor(n) ? 0 : n >= 10 ? 1 : 2;
   return n.toLocaleString("en", {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   });
 }
 
-/** The median and, where there are several, the two quartiles. */
+/** The median and, where there are several, the two quartiles; "" of nothing. */
 export function spread(all: number[]): string {
+  if (all.length === 0) return "";
   const [low, middle, high] = [0.25, 0.5, 0.75].map((q) => quantile(all, q));
   if (all.length < 2 || Number.isNaN(middle)) return figure(middle!);
   return `${figure(middle!)} (${figure(low!)}–${figure(high!)})`;
 }
 
-/** For each round the ratio of two figures. */
+/** For each round the ratio of two figures; nothing to itself or to nothing. */
 export function ratios(all: number[], to: number[]): number[] {
-  return all.map((one, round) => one / (to[round] ?? NaN));
+  if (all === to || to.length === 0) return [];
+  return all.map((one, round) => one / to[round]!);
 }
 
 export const MISSING = "not on this machine";
 
-/** A line about a figure for which there is a goal. */
-export function wanted(what: string, is: number, goal: string) {
-  return `- ${what}: ${figure(is)}, wanted ${goal}`;
-}
+export type Column = [head: string, cell: (name: string) => string];
 
 export function table(head: string[], rows: string[][]): string {
   const all = [head, ...rows];
@@ -140,6 +145,18 @@ export function table(head: string[], rows: string[][]): string {
     } |`;
   const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
   return [line(head), rule, ...rows.map(line)].join("\n");
+}
+
+/** A table with a row for each name, if it was measured. */
+export function tableOf(
+  names: string[],
+  measured: { has(name: string): boolean },
+  columns: Column[],
+): string {
+  const row = (name: string) =>
+    measured.has(name) ? columns.map(([, cell]) => cell(name)) : [MISSING];
+  const head = columns.map(([head]) => head);
+  return table(["", ...head], names.map((name) => [name, ...row(name)]));
 }
 
 export function progress(text: string) {
