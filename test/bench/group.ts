@@ -20,7 +20,7 @@ import {
   figure,
   inFiles,
   median,
-  processorTime,
+  processorClock,
   progress,
   PYTHON,
   pythonCommand,
@@ -192,14 +192,16 @@ async function busy(
   const command = inFiles(one.client("zoe", server.port), "/dev/null");
   const client = size === WITH_CLIENT ? new Program(bench, command) : undefined;
   await pause(client ? 1000 : 0); // ms, until it has joined
-  const used = () =>
-    [server, client].map((one) => one ? processorTime(one) : NaN);
 
   await load.ask("talk");
   await pause(warmUp);
-  const [before, usedBefore] = [await load.ask("count"), used()];
+  const before = await load.ask("count");
+  const [ofServer, ofClient] = [server, client].map((one) =>
+    processorClock(...one ? [one.pid] : [])
+  );
   await pause(ms);
-  const [after, usedAfter] = [await load.ask("count"), used()];
+  const after = await load.ask("count");
+  const [serverUsed, clientUsed] = [ofServer!(), ofClient!()];
   if (client) end(client);
   const ended = await load.ask("stop");
 
@@ -208,18 +210,16 @@ async function busy(
     after.map((now, i) =>
       (now[which] - before[i]![which]) / (now.at - before[i]!.at)
     );
-  const [serverShare = NaN, clientShare = NaN] = usedAfter.map((now, i) =>
-    (now - usedBefore[i]!) / (after[0]!.at - before[0]!.at)
-  );
+  const took = after[0]!.at - before[0]!.at;
   const each = sum(rates("lines")) / size; // member, lines in a ms
   const perSecond = each * (client ? size + 1 : size) * 1000;
   const total = (which: keyof Counts) => sum(ended.map((one) => one[which]));
   return {
     perSecond,
-    cost: serverShare * 1e6 / perSecond,
-    server: serverShare,
+    cost: serverUsed / took * 1e6 / perSecond,
+    server: serverUsed / took,
     load: Math.max(...rates("processor")),
-    client: clientShare * 1000 / each,
+    client: client ? clientUsed / took * 1000 / each : NaN,
     memory: NOT_LINUX ? NaN : memory(server.pid).largest,
     missing: total("said") * total("members") - total("lines"),
   };

@@ -79,18 +79,27 @@ function family(pid: number): number[] {
   return [pid, ...children.filter(Boolean).map(Number).flatMap(family)];
 }
 
-/** Processor time of the programs until now, in ms; NaN where it is not Linux. */
-export function processorTime(...programs: { pid: number }[]): number {
-  if (process.platform !== "linux") return NaN;
-  const threads = programs.flatMap(({ pid }) => family(pid)).flatMap((pid) =>
-    readdirSync(`/proc/${pid}/task`).map((id) => `/proc/${pid}/task/${id}`)
-  );
-  // Its first number is the thread's time in ns; stat has it by 10 ms only.
-  return sum(
-    threads.map((thread) =>
-      Number(read(`${thread}/schedstat`).split(" ")[0]) / 1e6
-    ),
-  );
+/** Processor time until now of each thread of the programs, in ms. */
+function threadTimes(pids: number[]): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const pid of pids.flatMap(family)) {
+    for (const id of readdirSync(`/proc/${pid}/task`)) {
+      // Its first number is the thread's time in ns; stat has it by 10 ms only.
+      const ns = parseInt(read(`/proc/${pid}/task/${id}/schedstat`));
+      times.set(id, ns / 1e6 || 0);
+    }
+  }
+  return times;
+}
+
+/** Returns what tells the processor time of programs from now on, in ms. */
+export function processorClock(...pids: number[]): () => number {
+  if (process.platform !== "linux") return () => NaN;
+  const before = threadTimes(pids);
+  return () =>
+    sum(
+      [...threadTimes(pids)].map(([id, ms]) => ms - (before.get(id) ?? 0)),
+    );
 }
 
 // ---- Figures ----

@@ -19,7 +19,7 @@ import {
   figure,
   inFiles,
   median,
-  processorTime,
+  processorClock,
   progress,
   PYTHON,
   pythonCommand,
@@ -158,12 +158,11 @@ async function pairInTerminals(commands: Commands): Promise<Pair> {
 
 // ---- The round trips ----
 
-async function cost(pair: Pair, trips: number): Promise<Cost> {
-  const pids = pair.pids.map((pid) => ({ pid }));
-  const [used, began] = [processorTime(...pids), performance.now()];
-  const made = await pair.run(trips) / 1000;
-  const wall = (performance.now() - began) / made;
-  return { wall, processor: (processorTime(...pids) - used) / made };
+async function cost({ pids, run }: Pair, trips: number): Promise<Cost> {
+  const [used, began] = [processorClock(...pids), performance.now()];
+  const made = await run(trips) / 1000;
+  const wall = performance.now() - began;
+  return { wall: wall / made, processor: used() / made };
 }
 
 /** They take turns, so that what else the machine does hits all alike. */
@@ -180,7 +179,7 @@ async function takeTurns(
       if (round > 0) costs.get(name)!.push(one);
     }
   }
-  for (const { pids } of pairs.values()) end(...pids.map((pid) => ({ pid })));
+  for (const { pids } of pairs.values()) pids.forEach((pid) => end({ pid }));
   return costs;
 }
 
@@ -224,8 +223,8 @@ export async function roundTrips(quick: boolean): Promise<string> {
     terminals.set(name, await pairInTerminals(chat(runtime)));
   }
   const much = quick
-    ? { rounds: 5, trips: 2000, warmUp: 5000 }
-    : { rounds: 21, trips: 4000, warmUp: 10_000 };
+    ? { rounds: 5, trips: 3000, warmUp: 20_000 }
+    : { rounds: 15, trips: 4000, warmUp: 60_000 };
   const costs = await takeTurns("round trips", files, much);
   const some = quick
     ? { rounds: 3, trips: 50, warmUp: 200 }
