@@ -38,6 +38,8 @@ const BACKLOG = 256; // datagrams kept while a person types, more are dropped
 const MAX_SIZE = 65_507; // bytes: 65,535 less the headers of IPv4 and UDP
 const PATIENCE = 5000; // ms until we say that no reply has come
 const backlog: Buffer[] = [];
+let silence = `no reply from ${host}:${port} yet: lost, or nobody listens, \
+which a socket that is not connected is not told. Ctrl+C ends the wait.`;
 
 type Address = Pick<RemoteInfo, "address" | "port">;
 
@@ -50,22 +52,18 @@ function keepFrom({ address, port }: Address) {
   return (msg: Buffer, from: Address) => {
     if (from.port !== port) return;
     const isServer = server.check(plain(from.address), type);
-    if (!isServer) {
-      print(
-        `a reply came from ${from.address}: start with that address`,
-        stderr,
-      );
-    } else if (backlog.length < BACKLOG) backlog.push(msg);
+    if (isServer && backlog.length < BACKLOG) backlog.push(msg);
+    if (!isServer) silence = `a reply came from ${from.address}: start with it`;
   };
 }
 
 async function recvfrom(sk: Socket): Promise<Buffer> {
-  const timer = setTimeout(print, PATIENCE, SILENCE, stderr);
+  const timer = setTimeout(() => print(silence, stderr), PATIENCE);
   while (backlog.length === 0) {
     await new Promise((resolve) => sk.once("message", resolve));
   }
   clearTimeout(timer);
-  return backlog.shift()!;
+  return backlog.shift() as Buffer;
 }
 
 /** Send text in one datagram; if the system refuses, say why, return false. */
@@ -122,7 +120,7 @@ keyboard.on("line", (line) => {
 /** Print above the line being typed, which stays as it is. */
 function print(text: string, to: NodeJS.WritableStream = stdout) {
   if (terminal) hide(keyboard.getCursorPos().rows);
-  to.write(text + "\n");
+  to.write(`${text}\n`);
   if (terminal) keyboard.prompt(true);
 }
 
@@ -137,8 +135,6 @@ function hide(rows: number) {
 // ---- Start and end ----
 
 const USAGE = "usage: client.ts [host] [port], by default 127.0.0.1 6000";
-const SILENCE = `no reply from ${host}:${port} yet: lost, or nobody listens, \
-which a socket that is not connected is not told. Ctrl+C ends the wait.`;
 
 /** Exit, with a last word or with the shell's prompt on a line of its own. */
 function leave(code: number, text = ""): never {
@@ -147,19 +143,20 @@ function leave(code: number, text = ""): never {
   process.exit(code);
 }
 
-keyboard.on("close", () => stdin.isTTY && leave(0)); // Ctrl+D
+keyboard.on("close", () => { // Ctrl+D, or a pipe's end: its lines wait for us
+  if (stdin.isTTY) leave(0, ahead > 0 ? `not sent: ${ahead} lines` : "");
+});
 keyboard.on("SIGINT", () => leave(130)); // Ctrl+C: 128 + the signal's number
 process.on("SIGINT", () => leave(130));
 process.on("SIGTERM", () => leave(143));
 process.on("SIGHUP", () => leave(129));
-// Ctrl+Z stops npx and tsx too, and reads on afterwards; Deno does so by itself.
-if (!process.versions["deno"]) {
-  keyboard.on("SIGTSTP", () => {
-    stdin.setRawMode(false);
-    process.kill(0, "SIGTSTP");
-    setTimeout(() => stdin.setRawMode(true) && keyboard.prompt(true), 100);
-  });
-}
+// Ctrl+Z stops the whole job, npx and tsx too; the timer runs on after `fg`.
+keyboard.on("SIGTSTP", () => {
+  const job = "deno" in process.versions ? process.pid : 0; // Deno: no 0
+  stdin.setRawMode(false);
+  process.kill(job, "SIGTSTP");
+  setTimeout(() => stdin.setRawMode(true) && keyboard.prompt(true), 100);
+});
 stdin.on("error", ({ message }) => leave(1, `cannot read: ${message}`));
 stdout.on("error", ({ message }) => {
   if (message.includes("EPIPE")) leave(0); // whoever read it has left
@@ -174,5 +171,5 @@ if (/^(-|$|[0.:]+$|\d+$)/.test(host)) {
 if (!isPort) leave(2, `port "${port}" is not a whole number from 1 to 65535`);
 if (extra !== undefined) leave(2, `"${extra}" is one too many, ${USAGE}`);
 main().catch(({ message }: Error) =>
-  leave(1, `cannot reach ${host}:${port}, check the host: ${message}`)
+  leave(1, `cannot chat with ${host}:${port}, check the host: ${message}`)
 );

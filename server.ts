@@ -47,10 +47,11 @@ function keep(msg: Buffer, addr: RemoteInfo) {
 }
 
 async function recvfrom(sk: Socket): Promise<[Buffer, RemoteInfo]> {
-  const first = backlog.shift();
-  if (first) return first;
-  await new Promise((resolve) => sk.once("message", resolve));
-  return recvfrom(sk);
+  while (true) {
+    const first = backlog.shift();
+    if (first) return first;
+    await new Promise((resolve) => sk.once("message", resolve));
+  }
 }
 
 /** Send text in one datagram; if the system refuses, say why, return false. */
@@ -107,7 +108,7 @@ keyboard.on("line", (line) => {
 /** Print above the line being typed, which stays as it is. */
 function print(text: string, to: NodeJS.WritableStream = stdout) {
   if (terminal) hide(keyboard.getCursorPos().rows);
-  to.write(text + "\n");
+  to.write(`${text}\n`);
   if (terminal) keyboard.prompt(true);
 }
 
@@ -135,19 +136,20 @@ function leave(code: number, text = ""): never {
   process.exit(code);
 }
 
-keyboard.on("close", () => stdin.isTTY && leave(0)); // Ctrl+D
+keyboard.on("close", () => { // Ctrl+D, or a pipe's end: its lines wait for us
+  if (stdin.isTTY) leave(0, ahead > 0 ? `not sent: ${ahead} lines` : "");
+});
 keyboard.on("SIGINT", () => leave(130)); // Ctrl+C: 128 + the signal's number
 process.on("SIGINT", () => leave(130));
 process.on("SIGTERM", () => leave(143));
 process.on("SIGHUP", () => leave(129));
-// Ctrl+Z stops npx and tsx too, and reads on afterwards; Deno does so by itself.
-if (!process.versions["deno"]) {
-  keyboard.on("SIGTSTP", () => {
-    stdin.setRawMode(false);
-    process.kill(0, "SIGTSTP");
-    setTimeout(() => stdin.setRawMode(true) && keyboard.prompt(true), 100);
-  });
-}
+// Ctrl+Z stops the whole job, npx and tsx too; the timer runs on after `fg`.
+keyboard.on("SIGTSTP", () => {
+  const job = "deno" in process.versions ? process.pid : 0; // Deno: no 0
+  stdin.setRawMode(false);
+  process.kill(job, "SIGTSTP");
+  setTimeout(() => stdin.setRawMode(true) && keyboard.prompt(true), 100);
+});
 stdin.on("error", ({ message }) => leave(1, `cannot read: ${message}`));
 stdout.on("error", ({ message }) => {
   if (message.includes("EPIPE")) leave(0); // whoever read it has left
