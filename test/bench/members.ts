@@ -77,29 +77,27 @@ const joinHub: Join = async (name, place, hear) => {
   };
 
   const receive = (text: string) => {
-    const lines = text.split("\n");
-    let i = 1;
-    for (; i < lines.length; i++) {
-      const line = lines[i]!;
+    const [head = "", ...lines] = text.split("\n");
+    const numbered: string[] = [];
+    for (const line of lines) {
       const first = line.charCodeAt(0);
-      if (first >= 48 && first <= 57) break; // from here on they are numbered
-      if (line.startsWith("/said ")) {
-        unsaid = unsaid.slice(Number(line.slice(6)) - taken);
-        taken = Number(line.slice(6));
-      } else if (line.startsWith("/join ") && proof) {
+      const [word, value = ""] = first === 47 ? line.split(" ", 2) : []; // "/"
+      if (first >= 48 && first <= 57) numbered.push(line);
+      else if (word === "/said") {
+        unsaid = unsaid.slice(Number(value) - taken);
+        taken = Number(value);
+      } else if (word === "/join" && proof) {
         proof = `${line} ${name} 0`;
         request();
-      } else if (line.startsWith("/welcome ")) {
+      } else if (word === "/welcome" && proof) {
         proof = "";
-        have = told = Number(line.split(" ")[1]);
+        have = told = Number(value);
         joined();
       }
     }
-    if (i < lines.length - 1) {
-      have = parseInt(lines.at(-2)!);
-      hear(lines.slice(i, -1));
-    }
-    if (lines[0]!.endsWith(` ${time}`) && !proof) asked = 0;
+    have = parseInt(numbered.at(-1) ?? `${have}`);
+    hear(numbered);
+    if (head.endsWith(` ${time}`) && !proof) asked = 0;
     if (asked === 0 && (unsaid.length > 0 || have - told >= OFTEN)) request();
   };
 
