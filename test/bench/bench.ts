@@ -66,6 +66,9 @@ ${versions.map(([name, one]) => `- ${name}: ${one || MISSING}`).join("\n")}
 `;
 }
 
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => process.exit(1)); // which ends all that it started
+}
 const { help, quick, part, write } = options();
 if (help) {
   console.log(USAGE);
@@ -90,4 +93,4 @@ for (const [, measure] of chosen) {
 if (write) {
   writeFileSync(join(PROJECT, "test/bench/results.md"), page.join("\n"));
 }
-process.exit(); // ends all that still runs
+process.exit();

@@ -10,9 +10,6 @@ import type { TestContext } from "node:test";
 import { endGroup, ENVIRONMENT, PROJECT } from "../support/processes.ts";
 import { type Runtime, runtimes } from "../support/runtimes.ts";
 
-/** A part of the benchmark: it returns its chapter of the page. */
-export type Part = (quick: boolean) => Promise<string>;
-
 // What this shell has set for its own use would be measured too.
 for (const name of Object.keys(ENVIRONMENT)) {
   if (name.startsWith("NODE_")) Reflect.deleteProperty(ENVIRONMENT, name);
