@@ -20,6 +20,7 @@ import {
   figure,
   inFiles,
   median,
+  NODE,
   processorClock,
   progress,
   PYTHON,
@@ -37,8 +38,6 @@ import {
 import { plot } from "./plot.ts";
 
 const TALKERS = 20;
-/** What runs the load and the brokers' clients. */
-const NODE = there.findLast(({ name }) => name.includes("Node"))!;
 /** What the plot shows of the hub. */
 const NEWEST = there.filter((one) =>
   one === NODE || !one.name.includes("Node")
@@ -180,6 +179,15 @@ interface Result {
 
 const WITH_CLIENT = 200; // members, one of which is a whole program
 
+/** A member, from when it shows that it has joined. */
+async function startScreen(command: string[]): Promise<Program> {
+  const file = scratch("screen");
+  writeFileSync(file, "");
+  const program = new Program(bench, inFiles(command, file));
+  while (statSync(file).size === 0) await pause(10);
+  return program;
+}
+
 /** Let a group of this size be busy for a while. */
 async function busy(
   one: Contestant,
@@ -189,10 +197,9 @@ async function busy(
   [warmUp, ms]: [number, number],
 ): Promise<Result> {
   await load.ask("join", size, TALKERS);
-  const command = inFiles(one.client("zoe", server.port), "/dev/null");
-  const client = size === WITH_CLIENT ? new Program(bench, command) : undefined;
-  await pause(client ? 1000 : 0); // ms, until it has joined
-
+  const client = size === WITH_CLIENT
+    ? await startScreen(one.client("zoe", server.port))
+    : undefined;
   await load.ask("talk");
   await pause(warmUp);
   const before = await load.ask("count");
@@ -243,7 +250,7 @@ async function measure(sizes: number[], quick: boolean): Promise<Results> {
       const server = await one.start();
       const load = new Load(one.protocol, server.port);
       for (const size of sizes) {
-        const times: [number, number] = quick ? [400, 400] : [700, 1200];
+        const times: [number, number] = quick ? [400, 400] : [500, 900];
         const result = await busy(one, server, load, size, times);
         results.get(one.name)!.get(size)!.push(result);
       }
@@ -317,7 +324,7 @@ and MQTT 3.1.1 (QoS 0) over TCP, and datagrams of a line each for the plain rela
 (test/bench/relay.py), which has neither acknowledgements nor repetitions. It is
 the same lines, not the same service: TCP and the hub make up for what a network
 loses, and the brokers have much that the hub has not, such as subjects, accounts
-and encryption. A client is a whole program, whose screen is /dev/null:
+and encryption. A client is a whole program, whose screen is a file:
 group/client.ts on the hub's runtime; for the others the plainest that prints
 lines, on ${NODE.name} (test/bench/plain-client.ts).
 
@@ -378,7 +385,7 @@ async function delay(
   const [before, first] = [statSync(screen).size, performance.now()];
   const ms: number[] = [];
   for (let i = 0; i < lines; i++) {
-    await pause(10 + Math.random() * 20); // ms
+    await pause(5 + Math.random() * 10); // ms
     const began = performance.now();
     screens[0]!.write(`line ${i}\n`);
     const shown = `ada: line ${i}\n`;

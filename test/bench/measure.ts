@@ -28,6 +28,9 @@ process.on("exit", () => rmSync(FOLDER, { recursive: true }));
 /** Those of the runtimes that this machine has. */
 export const there = runtimes.filter(({ version }) => version !== "");
 
+/** What runs the load and the plain clients. */
+export const NODE = there.findLast(({ name }) => name.includes("Node"))!;
+
 /** The first line that a program prints about its version, or "". */
 export function versionOf(program: string, ...args: string[]): string {
   const { stdout } = spawnSync(program, args, { encoding: "utf8" });

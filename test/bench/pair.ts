@@ -2,6 +2,7 @@
 // beside the Python pair.
 
 import { spawn } from "@lydell/node-pty";
+import assert from "node:assert/strict";
 import { statSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
@@ -30,8 +31,9 @@ import {
   there,
 } from "./measure.ts";
 
-const LINES = 200_000; // more than anyone gets to
+const LINES = 100_000; // more than anyone gets to
 const LINE = "000000"; // what is said, there and back
+const PATIENCE = 60_000; // ms for a turn of a pair
 const INPUT = scratch("lines");
 const SHOWN = LINE.length + "\n>>>".length; // bytes that a trip makes the client print
 
@@ -98,9 +100,12 @@ async function pairInFiles(
   const size = () => statSync(output, { throwIfNoEntry: false })?.size ?? 0;
   let before = 0;
   const run = async (trips: number) => {
-    const wanted = before + trips * shown;
+    const [wanted, began] = [before + trips * shown, performance.now()];
     signal("SIGCONT");
-    while (size() < wanted) await pause(1);
+    while (size() < wanted) {
+      assert(performance.now() - began < PATIENCE, "a pair is stuck");
+      await pause(1);
+    }
     signal("SIGSTOP"); // until its next turn
     const made = (size() - before) / shown;
     before = size();
@@ -223,12 +228,12 @@ export async function roundTrips(quick: boolean): Promise<string> {
     terminals.set(name, await pairInTerminals(chat(runtime)));
   }
   const much = quick
-    ? { rounds: 5, trips: 3000, warmUp: 20_000 }
-    : { rounds: 15, trips: 4000, warmUp: 60_000 };
+    ? { rounds: 5, trips: 2000, warmUp: 10_000 }
+    : { rounds: 15, trips: 3000, warmUp: 40_000 };
   const costs = await takeTurns("round trips", files, much);
   const some = quick
     ? { rounds: 3, trips: 50, warmUp: 200 }
-    : { rounds: 15, trips: 200, warmUp: 2000 };
+    : { rounds: 15, trips: 200, warmUp: 1000 };
   const shown = await takeTurns("in terminals", terminals, some);
   const [bare, seen] = [columns(costs), columns(shown)];
   const toPython = () => "Python";

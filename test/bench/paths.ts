@@ -11,6 +11,7 @@ import {
   bench,
   end,
   figure,
+  NODE,
   progress,
   PYTHON,
   pythonCommand,
@@ -20,7 +21,7 @@ import {
   there,
 } from "./measure.ts";
 
-const PATIENCE = 30; // s after the last line, then it is no use
+const PATIENCE = 20; // s after the last line, then it is no use
 
 interface Conditions {
   title: string;
@@ -66,7 +67,7 @@ const relay: Contestant = {
   server: pythonCommand("test/bench/relay.py", "tcp", "10.0.0.1"),
   client: (name, port) => {
     const args = ["TCP relay", name, "10.0.0.2", port];
-    return commandOf(there.at(-3)!, "test/bench/plain-client.ts", ...args);
+    return commandOf(NODE, "test/bench/plain-client.ts", ...args);
   },
 };
 
@@ -153,31 +154,36 @@ export async function paths(quick: boolean): Promise<string> {
   const title = "## 5. Paths";
   if (!possible()) return `${title}\n\nNot measured: ${NOT_POSSIBLE}.\n`;
   const rounds = quick ? 1 : 3;
+  const conditions = quick ? QUICK : CONDITIONS;
   const hubs = there.filter(({ name }) => /Node 24|Bun|Deno/.test(name));
   const contestants = [relay, ...hubs.map(hub)];
-  const rows: string[][] = [];
-  for (const conditions of quick ? QUICK : CONDITIONS) {
-    progress(`paths: ${conditions.title}`);
-    // Mostly they wait, so they do it at the same time.
-    const results = await Promise.all(contestants.map(async (one) => {
-      const all: Result[] = [];
+  // Mostly they wait, so they do it at the same time.
+  const results = await Promise.all(contestants.map(async (one) => {
+    const all: Result[][] = [];
+    for (const some of conditions) {
+      progress(`paths: ${one.name}, ${some.title}`);
+      const results: Result[] = [];
       for (let seed = 1; seed <= rounds; seed++) {
-        all.push(await talk(one, conditions, seed));
+        results.push(await talk(one, some, seed));
       }
-      return all;
-    }));
-    results.forEach((all, i) => {
+      all.push(results);
+    }
+    return all;
+  }));
+  const rows = conditions.flatMap(({ title }, i) =>
+    contestants.map(({ name }, j) => {
+      const all = results[j]![i]!;
       const of = (which: keyof Result) => all.map((one) => one[which]);
-      rows.push([
-        conditions.title,
-        contestants[i]!.name,
+      return [
+        title,
+        name,
         times(all),
         spread(of("packets")),
         spread(of("bytes")),
-        `${sum(of("missing"))}`,
-      ]);
-    });
-  }
+        figure(sum(of("missing"))),
+      ];
+    })
+  );
   const head = [
     "",
     "",
