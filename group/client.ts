@@ -1,7 +1,7 @@
 #!/usr/bin/env -S npx tsx
 // A group chat over UDP, a member: what you type goes to the server, and what
 // anybody says comes back from it, in the same order for all.
-//   npx tsx group/client.ts NAME [host] [port]                Node 20 and later
+//   npx tsx group/client.ts NAME [host] [port]                Node 20.6 and later
 //   node group/client.ts NAME [host] [port]                   Node 22.18 and later
 //   bun group/client.ts NAME [host] [port]
 //   deno run --allow-net group/client.ts NAME [host] [port]
@@ -14,7 +14,6 @@
 //   5. Never send more than the other side has room for.
 // The words of the protocol (#, /join, /say, /have ...) are a table in README.md.
 
-// @ts-ignore: for tsc; Deno has the types of Node built in
 /// <reference types="node" />
 import { Buffer } from "node:buffer";
 import { randomBytes, randomInt } from "node:crypto";
@@ -33,111 +32,110 @@ let keyboard: readline.Interface;
 let clock: ReturnType<typeof setInterval>;
 
 /** A member has three inputs: the keyboard, the socket and the clock. */
-async function main(): Promise<void> {
-  checkArguments();
+async function main() {
   const found = await lookup(host);
   address = found.address;
+  server.addAddress(...comparable(address));
   keyboard = openKeyboard();
   sk = createSocket(found.family === 6 ? "udp6" : "udp4", receive);
   clock = setInterval(() => setImmediate(tick), TICK); // after what has come
-  keyboard.on("line", typed).on("close", leave).on("SIGINT", interrupt);
-  server.addAddress(...comparable(address));
+
   sk.on("error", () => {}); // what cannot be sent is as good as lost
   tick();
 }
 
-// ---- A datagram comes in ----
+// ---- The socket: a datagram comes in ----
 
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-// What could move the cursor or turn text around on the reader's screen.
+// What could move the cursor or turn text around on the reader's screen
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 const AHEAD = 2048; // lines that wait for one before them, at the most
-let run = ""; // of the server whose lines we number
+let run = ""; // of the server, which numbers the lines
 let joined = false;
-let have = -1; // all lines up to this number are shown; -1: not one is for us
-let known = -1; // the highest number that we know of
-const ahead = new Map<number, string>(); // lines behind a gap
-let gapSince = 0; // ms
-let newsAt = 0; // when have grew last, ms
-let unackedAt = 0; // since when it is more than the server knows, ms
+let have = -1; // all lines up to this one are shown, or -1: before the first
+let known = -1; // the newest line that we know of
+const ahead = new Map<number, string>(); // lines that came before their turn
+let heard: string[] = []; // lines to be shown
 let heardAt = 0; // when the server last said anything, ms
-let complete = false; // its last answer had no more for us
-let heard: string[] = []; // what this datagram lets us show
-let warned = false; // of replies from elsewhere
+let newsAt = 0; // when a line was last shown, ms
+let unackedAt = 0; // since when the server does not know what we have, ms
+let gapAt = 0; // since when the next line is missing, ms
+let complete = false; // the last answer had no more for us
+let elsewhere = false; // we told of a reply from elsewhere
 
-function receive(msg: Buffer, from: RemoteInfo): void {
+function receive(msg: Buffer, from: RemoteInfo) {
   const [head = "", ...lines] = UTF8.decode(msg).split("\n").map(visible);
   const [mark, itsRun = "", asked] = head.split(" ");
-  if (mark !== `#${token}` || asked === undefined || ended) return; // a forgery
-  if (
-    !server.check(...comparable(from.address)) || from.port !== Number(port)
-  ) {
-    const where = `${from.address}:${from.port}`;
-    if (!warned) tell(`* a reply came from ${where}: start with that address`);
-    warned = true;
-    return;
+  if (mark !== `#${token}` || !asked || ended) return; // not from a server
+  const here = server.check(...comparable(from.address));
+  if (!here && !elsewhere) {
+    elsewhere = true;
+    tell(`* a reply came from ${from.address}: start with that address`);
   }
-  const now = performance.now();
-  const [had, gap, firstUnsaid] = [have, known > have, next];
-  const answer = requestedAt > 0 && Number(asked) >= requestedAt;
-  const stranger = answer && lines[0]?.startsWith("/join ");
-  if (itsRun !== run && !stranger) return; // late, from a server that is gone
+  const isAnswer = requestedAt > 0 && Number(asked) >= requestedAt;
+  const isNew = isAnswer && lines[0]?.startsWith("/join ");
+  if (!here || from.port !== Number(port)) return;
+  if (itsRun !== run && !isNew) return; // late, from a server that is gone
+  const [now, had, hadGap, former] = [
+    performance.now(),
+    have,
+    known > have,
+    next,
+  ];
   heardAt = now;
-  if (answer) {
+  if (isAnswer) {
     const trip = Math.max(now - Number(asked), 1);
-    rtt = rtt === 0 ? trip : rtt * 0.875 + trip * 0.125; // RFC 6298
-    requestedAt = 0;
-    complete = true;
+    rtt = run === "" ? trip : 0.875 * rtt + 0.125 * trip; // RFC 6298
+    usual = 0.75 * usual + 0.25 * tries;
+    [requestedAt, tries, complete] = [0, 0, true];
   }
-  for (const line of lines) hear(line, answer, itsRun);
+  for (const line of lines) hear(line, isAnswer, itsRun);
   complete &&= have === known;
-  const refused = answer && flying > 0 && next === firstUnsaid;
-  if (answer) pausedUntil = refused ? now + Math.max(rtt, 50) : 0;
+  const refused = isAnswer && flying > 0 && next === former;
+  if (isAnswer) pausedUntil = refused ? now + Math.max(rtt, 50) : 0;
   if (have > had) [calm, newsAt] = [1000, now];
   if (have > had && had === acked) unackedAt = now;
-  const repaired = answer && repairing && ahead.size > 0;
-  if (!gap || have > had) gapSince = repaired ? 0 : now;
+  const again = isAnswer && repairing && ahead.size > 0; // the next gap is old
+  if (!hadGap || have > had) gapAt = again ? 0 : now;
   if (joined && away) tell("* the server was away and is back");
-  if (joined) away = false;
+  away &&= !joined;
   if (heard.length > 0) show(heard.join("\n"));
   heard = [];
   tick();
 }
 
-/** Take one line of the server's; all but the group's only in an answer. */
-function hear(line: string, answer: boolean, itsRun: string): void {
+/** Understand a line; all but those of the group count in an answer only. */
+function hear(line: string, isAnswer: boolean, itsRun: string) {
   const [word = "", first = "", second = ""] = line.split(" ");
   if (/^\d+$/.test(word)) take(Number(word), line.slice(word.length + 1));
-  if (!answer || ended) return;
+  if (!isAnswer || ended) return;
   const n = Number(first);
   switch (word) {
     case "/join": // it does not know us, or not at this address
       if (itsRun !== run) {
-        if (run) [have, away] = [0, true]; // it is new: we want all its lines
-        [known, acked] = [have, 0];
+        if (run) [have, away] = [0, true]; // a new one: we want all its lines
+        [known, acked] = [have, have];
         ahead.clear();
       } else if (!joined) requestedAt = time; // it came twice: don't hurry
       [cookie, run, joined] = [first, itsRun, false];
       break;
-    case "/welcome":
+    case "/welcome": // we are in, lines after n are ours
       joined = true;
-      if (have < 0) have = acked = n;
+      if (have < 0) [have, acked] = [n, n];
       known = Math.max(known, n);
-      if (second !== name) {
-        tell(`* ${name} is not free: you are ${second}, see /help`);
-      }
+      if (second !== name) tell(`* ${name} is not free: you are ${second}`);
       name = second;
       break;
-    case "/said": // our lines up to this one are taken
+    case "/said": // our lines up to n are taken
       unsaid.splice(0, Math.max(n - next + 1, 0));
       next = Math.max(next, n + 1);
       if (unsaid.length < QUEUE && !leaving) keyboard.resume();
       if (quitting && unsaid.length === 0) end();
       break;
-    case "/sent":
+    case "/sent": // all lines up to n were on their way to us
       known = Math.max(known, n);
       break;
-    case "/gone":
+    case "/gone": // lines up to n are not kept any more
       skip(n);
       break;
     case "/full":
@@ -148,32 +146,31 @@ function hear(line: string, answer: boolean, itsRun: string): void {
   }
 }
 
-/** Show line n of the group in its turn. */
-function take(n: number, text: string): void {
+/** Show line n in its turn. */
+function take(n: number, text: string) {
   if (have < 0 || n <= have || n > have + AHEAD) return;
   known = Math.max(known, n);
   ahead.set(n, text);
-  while (ahead.has(have + 1)) {
+  for (let next = text; ahead.has(have + 1);) {
     have++;
-    const text = ahead.get(have) ?? "";
+    next = ahead.get(have) ?? "";
     ahead.delete(have);
-    heard.push(text);
-    const [, old, now] = /^\* (\S+) is now (\S+)$/.exec(text) ?? [];
+    heard.push(next);
+    const [, old, now] = /^\* (\S+) is now (\S+)$/.exec(next) ?? [];
     if (now && old === name) name = now;
   }
 }
 
-/** The lines up to n are not kept any more. */
-function skip(n: number): void {
-  const there = [...ahead.keys()].filter((one) => one <= n).sort((a, b) =>
+/** Do without the lines up to n, but show those of them that we have. */
+function skip(n: number) {
+  const there = [...ahead].filter(([one]) => one <= n).sort(([a], [b]) =>
     a - b
   );
   const missed = n - have - there.length;
-  if (missed <= 0) return;
-  heard.push(`* you missed ${missed} lines`);
-  for (const one of there) {
+  if (missed > 0) heard.push(`* you missed ${missed} lines`);
+  for (const [one, text] of there) {
     have = one - 1;
-    take(one, ahead.get(one) ?? "");
+    take(one, text);
   }
   have = Math.max(have, n);
   known = Math.max(known, n);
@@ -188,8 +185,8 @@ function visible(text: string): string {
 const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
 const TEXT = 1000; // bytes of a line: its number and our name need room too
 const QUEUE = 10_000; // lines not taken yet, before a pipe has to wait
-const NEWS = 64; // lines that we have, before we say so
-const IDLE = 15_000; // ms, our longest silence when all is well
+const NEWS = 64; // lines that we have, until we say so
+const IDLE = 15_000; // ms, our longest silence: a router forgets us after 30 s
 const token = randomBytes(8).toString("hex");
 let name = wanted.normalize("NFKC");
 let cookie = "0"; // proves our address to the server, which made it
@@ -197,42 +194,42 @@ const unsaid: string[] = []; // what the server has not taken yet
 let next = randomInt(1, 1e9); // the number of the first of these
 let flying = 0; // how many of these the last request said
 let pausedUntil = 0; // the server took none of them, ms
-let time = 0; // of the last request, ms, no two have the same
-let requestedAt = 0; // what it was the first time, or 0: none is in flight
-let repairing = false; // it asked for lines
-let rtt = 0; // a round trip, ms, or 0 if we don't know yet
-let acked = 0; // the server knows that we have all lines up to this one
-let calm = 1000; // ms until we ask for lines, if we know of none
+let time = 0; // of the last request, ms; no two have the same
+let requestedAt = 0; // the first time of the one in flight, or 0: there is none
+let tries = 0; // how often it was sent
+let usual = 1; // how often a request was sent, on average
+let repairing = false; // it asked for what is missing
+let rtt = 200; // a round trip, ms, at first a guess
+let acked = 0; // the server knows that we have the lines up to this one
+let calm = 1000; // ms until we ask for news
 
-/** When is the next request due? */
-function due(now: number): number {
-  const soon = 1.5 * (rtt || 200); // ms
+/** Is the next request due? */
+function isDue(now: number): boolean {
   if (requestedAt > 0) {
-    return time + Math.min(Math.max(soon, 100, silence(time)), 2000);
+    // Where datagrams get lost, silence does not mean much.
+    const patience = Math.min(silence(time), 2000) / (away ? 1 : usual);
+    return now >= time + Math.max(1.5 * rtt, 100, patience);
   }
-  if (!joined) return 0;
-  if (unsaid.length > 0) return pausedUntil;
-  if (have - acked >= NEWS) return 0;
-  if (known > have) return gapSince + soon;
-  if (leaving) return 0;
-  const ack = have > acked ? unackedAt + 2000 : Infinity;
-  return Math.min(ack, Math.max(newsAt, time) + calm, time + IDLE);
+  if (unsaid.length > 0) return now >= pausedUntil;
+  if (!joined || have - acked >= NEWS) return true;
+  if (known > have) return now >= gapAt + 1.5 * rtt;
+  if (have > acked && now >= unackedAt + 2000) return true;
+  return leaving || now >= Math.min(Math.max(newsAt, time) + calm, time + IDLE);
 }
 
+/** For how long there has been no answer, and nothing else either. */
 function silence(now: number): number {
   return requestedAt > 0 ? now - Math.max(heardAt, requestedAt) : 0;
 }
 
-/** Say all that there is to say, as much as fits into a datagram. */
-function request(now: number): void {
+/** Say all that there is to say, as much as a datagram holds. */
+function request(now: number) {
   time = Math.max(Math.trunc(now), time + 1);
-  if (requestedAt === 0) {
-    requestedAt = time;
-    calm = Math.min(calm * 2, IDLE);
-  }
+  tries++;
+  if (tries === 1) [requestedAt, calm] = [time, Math.min(calm * 2, IDLE)];
   let text = `#${token} ${time}\n`;
   if (!joined) text += `/join ${cookie} ${name} ${next - 1}\n`;
-  repairing = known > have && now >= gapSince + 1.5 * (rtt || 200);
+  repairing = known > have && now >= gapAt + 1.5 * rtt;
   if (have >= 0) text += `/have ${have}${repairing ? missing() : ""}\n`;
   acked = have;
   flying = 0;
@@ -246,12 +243,11 @@ function request(now: number): void {
   sk.send(text, Number(port), address);
 }
 
-/** The gaps between the lines that we have, the first few. */
+/** The gaps before the lines that came ahead, or before what we know of. */
 function missing(): string {
   let [from, gaps] = [have + 1, ""];
   const there = [...ahead.keys()].sort((a, b) => a - b);
-  if (there.length === 0) there.push(known + 1);
-  for (const n of there) {
+  for (const n of there.length > 0 ? there : [known + 1]) {
     if (n > from && gaps.length < 200) gaps += ` ${from}-${n - 1}`;
     from = n + 1;
   }
@@ -262,18 +258,14 @@ function missing(): string {
 
 const TICK = 20; // ms between two looks at what is due
 const AWAY = 5000; // ms without an answer until we say so
-const GIVE_UP = 10_000; // ms without an answer until we leave all the same
-let connecting = false; // we said so
-let away = false; // we said that there is no answer
+let patience = 10_000; // ms without an answer until we leave all the same
 let leaving = false; // there is no more input
-let leftAt = 0; // ms
-let quitting = false; // and /quit is our last line
-let patience = GIVE_UP;
-let code = 0;
-let undelivered = 0;
-let ended = false;
+let leftAt = 0; // since then, ms
+let quitting = false; // and /quit is the last line that is not taken
+let connecting = false; // we told that there is no answer yet
+let away = false; // we told that there is no answer
 
-function tick(): void {
+function tick() {
   if (ended) return;
   const now = performance.now();
   const quiet = silence(now);
@@ -286,18 +278,11 @@ function tick(): void {
     tell(`* the server is away, no answer from ${host}:${port}`);
   }
   showWaiting(quiet > 1000 ? unsaid : []);
-  if (leaving && Math.min(quiet, now - leftAt) > patience) return end();
-  if (leaving && !quitting && unsaid.length === 0) {
-    if (cookie === "0") return end();
-    if (complete) quit();
-  }
-  if (now >= due(now)) request(now);
-}
-
-/** Leave behind all that is said; tick has the rest of it. */
-function quit(): void {
-  quitting = true;
-  unsaid.push("/quit");
+  const done = leaving && !quitting && unsaid.length === 0;
+  const inVain = leaving && Math.min(quiet, now - leftAt) > patience;
+  if (inVain || (done && cookie === "0")) return end();
+  if (done && complete) quit(0);
+  if (isDue(now)) request(now);
 }
 
 // ---- The keyboard and the screen ----
@@ -305,29 +290,36 @@ function quit(): void {
 const HELP = "* /name NEW: a new name, /who: who is here, /quit: leave";
 const PROMPT = ">>>";
 const { stdin, stdout } = process;
-const terminal = stdin.isTTY && stdout.isTTY;
+const terminal = Boolean(stdin.isTTY && stdout.isTTY);
 let prompting = terminal;
-let waiting = ""; // lines above the prompt that the server has not answered
+let waiting = ""; // above the prompt: what we said and nobody answered
 
 function openKeyboard(): readline.Interface {
   const options = { input: stdin, output: stdout, crlfDelay: Infinity };
   const keyboard = readline.createInterface({ ...options, terminal });
+  keyboard.on("line", typed).on("close", leave).on("SIGINT", interrupt);
+  // Ctrl+Z stops the whole job, npx and tsx too; the timer runs on after `fg`.
+  keyboard.on("SIGTSTP", () => {
+    const job = "deno" in process.versions ? process.pid : 0; // Deno: no 0
+    stdin.setRawMode(false);
+    process.kill(job, "SIGTSTP");
+    setTimeout(() => stdin.setRawMode(true) && keyboard.prompt(true), 100);
+  });
   keyboard.setPrompt(PROMPT);
   if (prompting) keyboard.prompt();
   return keyboard;
 }
 
-function typed(line: string): void {
+function typed(line: string) {
   if (prompting) { // it comes back from the server: take it off the screen
     keyboard.setPrompt(waiting + PROMPT + line);
     hide(keyboard.getCursorPos().rows + 1);
     keyboard.setPrompt(waiting + PROMPT);
     keyboard.prompt();
   }
-  const [word] = line.split(" ");
   if (leaving || line === "") return;
-  if (word === "/quit") return leave();
-  if (word === "/help") return tell(HELP);
+  if (/^\/quit(\s|$)/.test(line)) return leave();
+  if (/^\/help(\s|$)/.test(line)) return tell(HELP);
   const text = visible(line);
   const size = Buffer.byteLength(text);
   if (size > TEXT) return tell(`* not said: ${size} bytes, over ${TEXT}`);
@@ -337,30 +329,29 @@ function typed(line: string): void {
 }
 
 /** Show text above the line being typed: hide it, print, show it again. */
-function show(text: string): void {
+function show(text: string) {
   if (prompting) hide();
   stdout.write(text + "\n");
   if (prompting) keyboard.prompt(true);
 }
 
 /** Erase the prompt and what is typed, of so many rows above the cursor. */
-function hide(rows = keyboard.getCursorPos().rows): void {
+function hide(rows = keyboard.getCursorPos().rows) {
   stdout.write(" "); // behind a full row, the cursor goes to the next only now
-  readline.moveCursor(stdout, 0, -rows);
-  readline.cursorTo(stdout, 0);
+  readline.moveCursor(stdout, -stdout.columns, -rows);
   readline.clearScreenDown(stdout);
   Object.assign(keyboard, { prevRows: 0 }); // prompt() would go up that far
 }
 
 /** Tell what is not from the group, to which stdout belongs in a pipe. */
-function tell(text: string): void {
+function tell(text: string) {
   if (terminal) show(text);
   else console.error(text);
 }
 
-/** Show lines above the prompt as long as they wait for an answer. */
-function showWaiting(lines: string[]): void {
-  const more = lines.length > 5 ? [`and ${lines.length - 5} more`] : [];
+/** Show the first of these lines as a part of the prompt. */
+function showWaiting(lines: string[]) {
+  const more = lines.length > 5 ? [`${lines.length - 5} more`] : [];
   const all = [...lines.slice(0, 5), ...more];
   const text = all.map((line) => `… ${line}\n`).join("");
   if (text === waiting || !prompting) return;
@@ -374,43 +365,53 @@ function showWaiting(lines: string[]): void {
 
 const USAGE = "usage: client.ts NAME [host] [port], by default 127.0.0.1 6001";
 const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
+let undelivered = 0; // lines
+let ended = false;
 
 function comparable(address: string): [string, "ipv4" | "ipv6"] {
   const family = address.includes(":") ? "ipv6" : "ipv4";
-  return [address.replace(/%.*/, ""), family]; // Deno refuses a zone
+  return [address.replace(/%.*/, ""), family]; // Deno: without a zone
 }
 
-/** There is no more input: tick ends us when all of it is delivered. */
-function leave(): void {
+/** There is no more input: tick ends us when all is said and heard. */
+function leave() {
   if (leaving) return;
   if (prompting) hide();
-  prompting = false;
-  leaving = true;
-  complete = false;
+  [prompting, leaving, complete] = [false, true, false];
   leftAt = performance.now();
   setImmediate(() => keyboard.close()); // not amid its input
 }
 
-/** Leave at once, without what has not been sent yet. */
-function interrupt(): void {
-  if (quitting) return end();
+/** Say as the last thing that we leave; exit with this code then. */
+function quit(code: number) {
+  quitting = true;
+  process.exitCode = code;
+  unsaid.push("/quit");
+}
+
+/** Leave without what has not been sent yet; the second time at once. */
+function interrupt() {
   if (terminal) stdout.write("\n"); // the shell's prompt on a line of its own
+  if (patience < 10_000) process.exit(130);
   leave();
-  [patience, code, requestedAt] = [1000, 130, 0];
-  undelivered = unsaid.splice(flying).length;
-  quit();
+  undelivered = unsaid.splice(flying).filter((line) => line !== "/quit").length;
+  [patience, requestedAt, tries] = [1000, 0, 0];
+  quit(130);
   tick();
 }
 
-function end(problem = ""): void {
+function end(problem = "") {
   ended = true;
-  keyboard.close();
   clearInterval(clock);
   sk.close();
+  if (prompting) hide();
+  prompting = false;
+  keyboard.close();
   undelivered += unsaid.filter((line) => line !== "/quit").length;
   if (problem) console.error(problem);
   if (undelivered > 0) console.error(`${undelivered} lines were not delivered`);
-  process.exitCode = code || (problem || undelivered > 0 ? 1 : 0); // no exit(): slow pipes
+  process.exitCode ||= problem || undelivered > 0 ? 1 : 0;
+  if (terminal) process.exit(); // in a pipe, what is shown may still wait there
 }
 
 function exit(code: number, text: string): never {
@@ -418,22 +419,21 @@ function exit(code: number, text: string): never {
   process.exit(code);
 }
 
-function checkArguments(): void {
-  if (wanted === "-h" || wanted === "--help") exit(0, USAGE);
-  const named = NAME.test(name) && !wanted.startsWith("-");
-  if (!named) exit(2, `"${wanted}" is not 1 to 20 letters or digits, ${USAGE}`);
-  const odd = /^(-|$|[0.:]+$|\d+$)/.test(host) ? host : extra;
-  if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
-  const isPort = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
-  if (!isPort) exit(2, `port "${port}" is not a whole number from 1 to 65535`);
-}
-
 process.on("SIGINT", interrupt).on("SIGTERM", leave).on("SIGHUP", leave);
-stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
-  if (code === "EPIPE") process.exit(); // whoever read it has left
+stdin.on("error", ({ message }) => end(`cannot read: ${message}`));
+stdout.on("error", ({ message }) => {
+  if (message.includes("EPIPE")) process.exit(); // whoever read it has left
 });
-stdin.on("error", ({ message }) => end(`cannot read the input: ${message}`));
 
+const isName = NAME.test(name) && !name.startsWith("-");
+const isPort = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
+if (wanted === "-h" || wanted === "--help") exit(0, USAGE);
+if (!isName) exit(2, `"${wanted}" is not 1 to 20 letters or digits, ${USAGE}`);
+if (/^(-|$|[0.:]+$|\d+$)/.test(host)) {
+  exit(2, `"${host}" is not a host, ${USAGE}`);
+}
+if (!isPort) exit(2, `port "${port}" is not a whole number from 1 to 65535`);
+if (extra !== undefined) exit(2, `"${extra}" is one too many, ${USAGE}`);
 main().catch(({ message }: Error) =>
   exit(1, `cannot reach ${host}:${port}, check the host: ${message}`)
 );

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S npx tsx
 // A group chat over UDP, the server: everyone sends to it, and it passes each
 // line on to everyone, in one order. Members run client.ts, or use netcat.
-//   npx tsx group/server.ts [host] [port]                 Node 20 and later
+//   npx tsx group/server.ts [host] [port]                 Node 20.6 and later
 //   node group/server.ts [host] [port]                    Node 22.18 and later
 //   bun group/server.ts [host] [port]
 //   deno run --allow-net group/server.ts [host] [port]
@@ -14,7 +14,6 @@
 //   5. Never send more than the other side has room for.
 // The words of the protocol (#, /join, /say, /have ...) are a table in README.md.
 
-// @ts-ignore: for tsc; Deno has the types of Node built in
 /// <reference types="node" />
 import { Buffer } from "node:buffer";
 import { createHmac, randomBytes } from "node:crypto";
@@ -29,8 +28,7 @@ const [host = "127.0.0.1", port = "6001", extra] = process.argv.slice(2);
 let sk: Socket;
 
 /** The hub has two inputs: the socket and the clock. */
-async function main(): Promise<void> {
-  checkArguments();
+async function main() {
   const { address, family } = await lookup(host);
   sk = createSocket(family === 6 ? "udp6" : "udp4", receive);
   sk.bind(Number(port), address);
@@ -39,40 +37,41 @@ async function main(): Promise<void> {
 
   sk.on("error", () => {}); // an answer that cannot be sent is as good as lost
   try {
-    sk.setRecvBufferSize(2 ** 22); // bytes, for floods; Linux gives what it may
+    sk.setRecvBufferSize(2 ** 22); // bytes for a flood; Linux gives what it may
   } catch { /* others refuse what is too much */ }
   if (port === "0") console.error(`listening on port ${sk.address().port}`);
 }
 
 // ---- Who is here ----
 
-interface Member {
-  token: string; // or "", by hand, as with netcat
-  id: string; // address:port, proved
+interface Sender {
+  token: string; // the secret, or "": by hand, as with netcat
+  id: string; // address:port
   to: [port: number, address: string];
+  time: number; // of its newest request, ms on its clock
+}
+interface Member extends Sender {
   name: string;
   here: boolean;
-  time: number; // of its newest request, ms on its clock
-  silence: number; // since then, s
+  silence: number; // since that request, s
   since: number; // the last line before it joined
-  have: number; // it says that it has all lines up to this one
-  sent: number; // it was sent all lines up to this one
-  said: number; // its own lines up to this number are taken
-  reply: string; // to the last of these, if it was a command
-  budget: number; // what it may still cost in this round
+  have: number; // it says that it has our lines up to this one
+  sent: number; // it was sent our lines up to this one
+  said: number; // we have taken its lines up to this one
+  reply: string; // to that one, if it was a command
+  budget: number; // what it may still cost in this round, bytes
 }
-type Sender = Pick<Member, "token" | "id" | "to" | "time">;
 const known = new Map<string, Member>(); // by token or id, here or lately gone
 const here = new Map<string, Member>(); // by folded name
 const MEMBERS = 1000; // at the most
 const NEIGHBOURS = 250; // at the most, from one address
 const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
 const RUN = randomBytes(4).toString("hex"); // tells our numbers from older ones
-const key = randomBytes(32); // makes cookies of older runs worthless
+const key = randomBytes(32); // cookies of older runs are worthless
 
 /** Let in who proves its address, or let it move there; others get a cookie. */
 function admit(sender: Sender, line: string): Member | undefined {
-  const { token, id, to } = sender;
+  const { token, id, to, time } = sender;
   const hmac = createHmac("sha256", key).update(`${id} ${token}`);
   const cookie = hmac.digest("hex").slice(0, 16);
   const [word, theirs, name, k = ""] = line.split(" ");
@@ -85,7 +84,7 @@ function admit(sender: Sender, line: string): Member | undefined {
     // Hubs and echoes say "/join COOKIE": two of them would never stop.
     if (word === "/join" ? theirs && !name : !token) return undefined;
     const text = proved ? "/full\n" : `/join ${cookie}\n`;
-    if (unsent < UNSENT) send(to, head(sender, sender.time), Buffer.from(text));
+    if (unsent < UNSENT) send(to, head(token, time), Buffer.from(text));
     return undefined;
   }
   const tenant = all.find((one) => one.id === id && one.token !== token);
@@ -110,6 +109,7 @@ function fold(name: string): string {
 /** Give a member a name; returns why it cannot have it, or "". */
 function rename(member: Member, wanted: string): string {
   const name = wanted.slice(0, 80).normalize("NFKC"); // longer takes too long
+  if (name.includes(" ")) return "* a name has no spaces";
   if (!NAME.test(name)) return "* not a name: 1 to 20 letters, digits, _ . -";
   const owner = here.get(fold(name)) ?? member;
   if (owner !== member) return `* ${name} is taken`;
@@ -119,51 +119,52 @@ function rename(member: Member, wanted: string): string {
   return "";
 }
 
-function leave(member: Member, how: string): void {
-  const { token, id, name } = member;
-  here.delete(fold(name));
+function leave(member: Member, how: string) {
+  const place = member.token || member.id;
+  here.delete(fold(member.name));
   member.here = false;
-  known.delete(token || id); // to be the last
-  known.set(token || id, member); // for late copies of what it sent
+  known.delete(place);
+  known.set(place, member); // the last to be forgotten, for late copies
   const oldest = [...known].find(([, one]) => !one.here);
   if (oldest && known.size > 2 * MEMBERS) known.delete(oldest[0]);
-  say(`* ${name} ${how}`);
+  const left = how === "left" ? ` (${here.size} here)` : "";
+  say(`* ${member.name} ${how}${left}`);
 }
 
 // ---- A datagram comes in ----
 
 const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
-const SHARE = 16_384; // of a member in a round: nobody crowds the others out
-const LEFT = "* goodbye";
+const SHARE = 16_384; // bytes of a member in a round, so that others come next
 const HEAD = /^#([0-9a-f]{16}) (\d{1,15})$/; // of a client: token and time
+const GOODBYE = "* goodbye";
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
-// What could move the cursor or turn text around on a reader's screen.
+// What could move the cursor or turn text around on a reader's screen
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 const strangers = { budget: SHARE }; // one for all of them
 
-function receive(msg: Buffer, { address, port }: RemoteInfo): void {
-  startRounds(); // each brings new budgets
+function receive(msg: Buffer, { address, port }: RemoteInfo) {
+  startRounds(); // they bring new budgets
   const text = UTF8.decode(msg.subarray(0, DATAGRAM));
   const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
   const [, token = "", digits = ""] = HEAD.exec(lines[0] ?? "") ?? [];
   if (token) lines.shift();
   const [id, time] = [`${address}:${port}`, count(digits)];
-  const member = known.get(token || id);
-  const proved = member?.id === id && member.here;
-  const payer = proved ? member : strangers;
+  const former = known.get(token || id);
+  const proved = former?.id === id && former.here;
+  const payer = proved ? former : strangers;
   payer.budget -= 1000;
   if (payer.budget < 0 || port === 0) return; // port 0 cannot be answered
-  if (token && member && time <= member.time) return; // a late copy
+  if (token && former && time <= former.time) return; // a late copy
   const sender: Sender = { token, id, to: [port, address], time };
-  const left = token !== "" && member?.reply === LEFT; // its goodbye got lost
-  const asker = proved || left ? member : admit(sender, lines[0] ?? "");
-  if (!asker) return;
-  Object.assign(asker, { time, silence: 0 });
-  const answer = asking.get(asker) ?? [];
-  asking.set(asker, answer);
+  const left = token && former?.reply === GOODBYE; // which may have got lost
+  const member = proved || left ? former : admit(sender, lines[0] ?? "");
+  if (!member) return;
+  Object.assign(member, { time, silence: 0 });
+  const answer = asking.get(member) ?? [];
+  asking.set(member, answer);
   if (msg.length > DATAGRAM) {
     answer.push("* not taken, over 1200 bytes at once");
-  } else for (const line of lines) obey(asker, line, answer);
+  } else for (const line of lines) obey(member, line, answer);
 }
 
 /** A whole number, or 0. */
@@ -171,8 +172,8 @@ function count(digits: string): number {
   return /^\d{1,15}$/.test(digits) ? Number(digits) : 0;
 }
 
-/** Do what a line asks for; what its member alone gets to know is the answer. */
-function obey(member: Member, line: string, answer: string[]): void {
+/** Do what a line asks for; add to the answer what its member gets to know. */
+function obey(member: Member, line: string, answer: string[]) {
   const [word = "", first = "", ...ranges] = line.split(" ");
   const n = count(first);
   if (word === "/join") answer.push(`/welcome ${member.since} ${member.name}`);
@@ -207,44 +208,38 @@ function speak(member: Member, raw: string): string {
   const visible = (c: string) => `\\u{${c.charCodeAt(0).toString(16)}}`;
   const text = raw.replace(UNSAFE, visible);
   const { id, name } = member;
-  const [word, wanted = "", more] = text.split(" ");
-  switch (text.startsWith("/") ? word : "") {
-    case "": {
-      const line = `${name}: ${text}`;
-      if (Buffer.byteLength(line) > LINE) return "* too long, not said";
-      if (text !== "") say(line, `来自[${id}]的消息: ${line}`);
-      return "";
-    }
-    case "/name": {
-      if (more !== undefined) return "* a name has no spaces";
-      const refusal = rename(member, wanted);
-      if (member.name !== name) say(`* ${name} is now ${member.name}`);
-      return refusal;
-    }
-    case "/who": {
-      const all = [...here.values()].map(({ name }) => name).join(", ");
-      const list = all.length > 280 ? `${all.slice(0, 280)} ...` : all;
-      return `* ${here.size} here: ${list}`;
-    }
-    case "/quit":
-      leave(member, `left (${here.size - 1} here)`);
-      return LEFT;
-    default:
-      return "* no such command, there are /name NEW, /who and /quit";
+  const command = /^\/\S*/.exec(text)?.[0];
+  if (command === "/name") {
+    const refusal = rename(member, text.slice(6));
+    if (member.name !== name) say(`* ${name} is now ${member.name}`);
+    return refusal;
   }
+  if (command === "/who") {
+    const all = [...here.values()].map(({ name }) => name).join(", ");
+    return `* ${here.size} here: ${all.replace(/^(.{280}).+/s, "$1 ...")}`;
+  }
+  if (command === "/quit") {
+    leave(member, "left");
+    return GOODBYE;
+  }
+  if (command) return "* no such command, there are /name NEW, /who and /quit";
+  const line = `${name}: ${text}`;
+  if (Buffer.byteLength(line) > LINE) return "* too long, not said";
+  if (text) say(line, `来自[${id}]的消息: ${line}`);
+  return "";
 }
 
 // ---- The lines ----
 
 const KEPT = 1024; // lines that can still be asked for
 const kept: string[] = []; // line N is kept[N % KEPT]
-let last = 0; // number of the newest line
-let told = 0; // number of the last line that went out
+let last = 0; // the newest line
+let told = 0; // the newest line that has gone out
 let floor = 0; // all who keep up have the lines up to this one
-let overdue = 0; // who lacks a line up to this one does not keep up
+let overdue = 0; // who lacks one of the lines up to this one does not keep up
 let screen = ""; // what the console shows next
 
-function say(line: string, shown = line): void {
+function say(line: string, shown = line) {
   startRounds();
   last++;
   kept[last % KEPT] = line;
@@ -254,14 +249,13 @@ function say(line: string, shown = line): void {
 /** Would a new line replace one that somebody who keeps up may ask for? */
 function isFull(): boolean {
   if (last - floor < KEPT) return false;
-  floor = told;
-  for (const { token, have } of here.values()) {
-    if (token && have >= overdue) floor = Math.min(floor, have);
-  }
+  const programs = [...here.values()].filter(({ token }) => token);
+  const haves = programs.map(({ have }) => have).filter((n) => n >= overdue);
+  floor = Math.min(told, ...haves);
   return last - floor >= KEPT;
 }
 
-/** The lines that are still kept, each behind its number. */
+/** Those lines that are still kept, each behind its number. */
 function numbered(from: number, to: number): string[] {
   const lines: string[] = [];
   for (let n = Math.max(from, last - KEPT + 1); n <= to; n++) {
@@ -277,45 +271,46 @@ function numbered(from: number, to: number): string[] {
 const WINDOW = 512; // lines sent beyond those that a member says it has
 const REST = 10; // ms in which the lines of a busy group wait for each other
 const BURST = 50; // datagrams until we look what has come meanwhile
-const UNSENT = 256; // datagrams that the runtime may hold, then strangers wait
+const UNSENT = 256; // datagrams in the runtime's hands, then strangers wait
 const ROOM = DATAGRAM - 42; // bytes beside the longest head
 const LINE = ROOM - 10; // bytes of a line between its number and newline
-let busy = false; // there are rounds
-let unsent = 0; // datagrams that the runtime holds
-let unread = false; // nobody reads the console
 const asking = new Map<Member, string[]>(); // who gets an answer, and which
+let unsent = 0; // datagrams in the runtime's hands
+let busy = false; // there are rounds
+let unread = false; // nobody reads the console
 
-function startRounds(): void {
+function startRounds() {
   if (!busy) setImmediate(() => void makeRounds());
   busy = true;
 }
 
 /** Answer who asked, send everyone what is new, rest, and so on. */
-async function makeRounds(): Promise<void> {
+async function makeRounds() {
   for (let turn = 0; asking.size > 0 || last > told || turn === 0; turn++) {
-    const missing = unread ? "* lines are missing here\n" : "";
-    if (screen && !unread) unread = !process.stdout.write(screen);
-    if (screen) screen = missing;
+    if (unread) screen &&= "* lines are missing here\n";
+    else [unread, screen] = [!process.stdout.write(screen), ""];
     told = last;
-    let [range, news]: [string, Buffer[]] = ["", []];
+    strangers.budget = SHARE;
     const asked = new Map(asking);
     asking.clear();
-    strangers.budget = SHARE;
     const others = [...here.values()];
     // On a narrow path the last ones lose: begin elsewhere each time.
-    const everyone = others.splice(turn % (others.length || 1));
-    for (const one of new Set([...everyone, ...others, ...asked.keys()])) {
+    const everyone = others.splice(turn % (others.length || 1)).concat(others);
+    let [range, news]: [string, Buffer[]] = ["", []];
+    for (const one of new Set([...everyone, ...asked.keys()])) {
       one.budget = SHARE;
       const upTo = one.token ? Math.min(told, one.have + WINDOW) : told;
-      if (range !== `${one.sent} ${upTo}`) {
-        range = `${one.sent} ${upTo}`;
+      if (range !== `${one.here} ${one.sent} ${upTo}`) {
+        range = `${one.here} ${one.sent} ${upTo}`;
         news = one.here ? pack(numbered(one.sent + 1, upTo)) : [];
       }
       one.sent = Math.max(one.sent, upTo);
-      const parts = news.map((chunk) => [head(one, 0), chunk]);
       const answer = asked.get(one);
-      if (answer) reply(one, answer, parts);
-      for (const part of parts) send(one.to, ...part);
+      const datagrams = answer ? addAnswer(news, one, answer) : news;
+      for (const [i, datagram] of datagrams.entries()) {
+        const isAnswer = answer && i === datagrams.length - 1;
+        send(one.to, head(one.token, isAnswer ? one.time : 0), datagram);
+      }
       while (unsent > BURST) await timers.setImmediate();
     }
     await timers.setTimeout(REST);
@@ -323,20 +318,17 @@ async function makeRounds(): Promise<void> {
   busy = false;
 }
 
-/** Add the answer to the last of the datagrams, if it fits. */
-function reply(one: Member, answer: string[], parts: Buffer[][]): void {
+/** News and behind them an answer, in the last datagram if there is room. */
+function addAnswer(news: Buffer[], one: Member, answer: string[]): Buffer[] {
   const status = one.token ? [`/said ${one.said}`, `/sent ${one.sent}`] : [];
-  const own = pack([...status, ...answer.filter((line) => line !== "")])[0];
-  if (!own) return;
-  const final = parts.at(-1)?.[1] ?? Buffer.alloc(0);
-  if (final.length + own.length <= ROOM) parts.pop();
-  if (final.length + own.length <= ROOM) {
-    parts.push([head(one, one.time), final, own]);
-  } else parts.push([head(one, one.time), own]);
+  const [own] = pack([...status, ...answer.filter((line) => line !== "")]);
+  if (!own) return news;
+  const both = Buffer.concat([...news.slice(-1), own]);
+  return both.length > ROOM ? [...news, own] : [...news.slice(0, -1), both];
 }
 
-/** A program's first line: its token, our run, and the time of the question. */
-function head({ token }: Sender, time: number): Buffer {
+/** A program's first line: its token, our run, the time of its question or 0. */
+function head(token: string, time: number): Buffer {
   return Buffer.from(token && `#${token} ${RUN} ${time}\n`);
 }
 
@@ -356,30 +348,29 @@ function pack(lines: string[]): Buffer[] {
   return datagrams.map((datagram) => Buffer.from(datagram));
 }
 
-function send(to: Member["to"], ...parts: Buffer[]): void {
+function send(to: Sender["to"], ...parts: Buffer[]) {
   unsent++;
   sk.send(parts, ...to, (error) => {
     unsent--;
-    // Bun: an error is of an earlier datagram, and this one did not go.
-    if (error) sk.send(parts, ...to);
+    if (error) sk.send(parts, ...to); // Bun: an earlier one's, ours did not go
   });
 }
 
 // ---- The clock ----
 
 const SILENCE = 120; // s until a mute member is dropped (RFC 4787, 4.3)
-const history = [0, 0, 0, 0, 0]; // the newest line some seconds ago
+const history = [0, 0, 0, 0, 0]; // the newest line of each of the last seconds
 let dropped = 0; // datagrams that the kernel had no room for
 
 /** Drop who is silent, wait no longer for who is slow, count what was lost. */
-async function everySecond(): Promise<void> {
-  history.push(last);
+async function everySecond() {
   overdue = history.shift() ?? 0;
+  history.push(last);
   for (const member of here.values()) {
-    member.silence++; // not by the clock: we may have been stopped ourselves
+    member.silence++; // not by the clock: it may have been us who was stopped
     if (member.silence > SILENCE) leave(member, "timed out (2 minutes)");
   }
-  if (process.versions["deno"]) return; // it would have to ask for permission
+  if ("deno" in process.versions) return; // it would have to ask for permission
   const { port, family } = sk.address();
   const file = family === "IPv6" ? "/proc/net/udp6" : "/proc/net/udp"; // Linux
   const table = await readFile(file, "utf8").catch(() => "");
@@ -404,15 +395,7 @@ function exit(code: number, text: string): never {
   process.exit(code);
 }
 
-function checkArguments(): void {
-  if (host === "-h" || host === "--help") exit(0, USAGE);
-  const odd = /^(-|$|\d+$)/.test(host) ? host : extra;
-  if (odd !== undefined) exit(2, `"${odd}" is not understood, ${USAGE}`);
-  const isPort = /^(0|[1-9]\d{0,4})$/.test(port) && Number(port) <= 65535;
-  if (!isPort) exit(2, `port "${port}" is not a whole number from 0 to 65535`);
-}
-
-function close(code: number): void {
+function close(code: number) {
   if (process.stdout.isTTY) console.log(); // the shell's prompt on a new line
   say("* the server is closing");
   setTimeout(() => process.exit(code), 100); // ms, for it to be on its way
@@ -421,11 +404,16 @@ function close(code: number): void {
 process.on("SIGHUP", () => close(129)).on("SIGINT", () => close(130));
 process.on("SIGTERM", () => close(143));
 process.stdout.on("drain", () => unread = false);
-process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
-  if (code === "EPIPE") process.exit(); // whoever read it has left
+process.stdout.on("error", ({ message }) => {
+  if (message.includes("EPIPE")) process.exit(); // whoever read it has left
   unread = true; // a full disk: go on without a console
 });
 
+const isPort = /^(0|[1-9]\d{0,4})$/.test(port) && Number(port) <= 65535;
+if (host === "-h" || host === "--help") exit(0, USAGE);
+if (/^(-|$|\d+$)/.test(host)) exit(2, `"${host}" is not a host, ${USAGE}`);
+if (!isPort) exit(2, `port "${port}" is not a whole number from 0 to 65535`);
+if (extra !== undefined) exit(2, `"${extra}" is one too many, ${USAGE}`);
 main().catch(({ code = "", message }: NodeJS.ErrnoException) =>
   exit(1, `cannot use ${host}:${port}: ${HINTS[code] ?? message}`)
 );
