@@ -32,16 +32,11 @@ import {
   spread,
   sum,
   tableOf,
-  there,
   versionOf,
 } from "./measure.ts";
 import { plot } from "./plot.ts";
 
 const TALKERS = 20;
-/** What the plot shows of the hub. */
-const NEWEST = there.filter((one) =>
-  one === NODE || !one.name.includes("Node")
-);
 
 // ---- Who is compared ----
 
@@ -130,7 +125,10 @@ const mosquitto = other(
   versionOf("mosquitto", "-h"),
   startMosquitto,
 );
-const ALL = [relay, mosquitto, nats, ...runtimes.map(hub)];
+const BROKERS = [relay, mosquitto, nats];
+const HUBS = runtimes.map(hub);
+/** What is shown in the plot, and measured in a hurry. */
+const FEW_HUBS = HUBS.filter(({ name }) => /Node 24|Bun|Deno/.test(name));
 
 // ---- The load ----
 
@@ -235,8 +233,11 @@ async function busy(
 /** The results of all rounds for a contestant's name and a size. */
 type Results = Map<string, Map<number, Result[]>>;
 
-async function measure(sizes: number[], quick: boolean): Promise<Results> {
-  const contestants = ALL.filter(({ there }) => there);
+async function measure(
+  contestants: Contestant[],
+  sizes: number[],
+  quick: boolean,
+): Promise<Results> {
   const results: Results = new Map(
     contestants.map(({ name }) => [
       name,
@@ -264,13 +265,15 @@ async function measure(sizes: number[], quick: boolean): Promise<Results> {
 
 export async function deliveries(quick: boolean, write: boolean) {
   const sizes = quick ? [20, 200] : [20, 200, 1000];
-  const results = await measure(sizes, quick);
+  const all = [...BROKERS, ...quick ? FEW_HUBS : HUBS];
+  const here = all.filter(({ there }) => there);
+  const results = await measure(here, sizes, quick);
   const of = (name: string, size: number, which: keyof Result) =>
     (results.get(name)?.get(size) ?? []).map((one) => one[which]);
 
   if (write) {
-    const rows = [relay, mosquitto, nats, ...NEWEST.map(hub)]
-      .filter(({ name }) => results.has(name))
+    const rows = [...BROKERS, ...FEW_HUBS]
+      .filter(({ there }) => there)
       .map(({ name, protocol }) => ({
         name: protocol === "hub" ? `the hub, ${name}` : name,
         ours: protocol === "hub",
@@ -300,7 +303,7 @@ export async function deliveries(quick: boolean, write: boolean) {
       ["missing", (name) => figure(sum(of(name, size, "missing")))],
     ];
   };
-  const names = ALL.map(({ name }) => name);
+  const names = all.map(({ name }) => name);
   return `## 3. Group
 
 ![What a line costs the server for each member that gets it](plot.svg)
@@ -403,7 +406,7 @@ async function delay(
 
 export async function delays(quick: boolean): Promise<string> {
   const lines = quick ? 40 : 160;
-  const contestants = [nats, ...runtimes.map(hub)];
+  const contestants = [nats, ...quick ? FEW_HUBS : HUBS];
   const results = new Map<string, Record<"idle" | "flooded", Delays>>();
   for (const one of contestants.filter(({ there }) => there)) {
     progress(`delay: ${one.name}`);

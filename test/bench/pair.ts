@@ -97,6 +97,7 @@ async function pairInFiles(
   ];
   const signal = (name: NodeJS.Signals) =>
     pids.forEach((pid) => process.kill(-pid, name));
+  signal("SIGSTOP"); // until its first turn
   const size = () => statSync(output, { throwIfNoEntry: false })?.size ?? 0;
   let before = 0;
   const run = async (trips: number) => {
@@ -106,7 +107,7 @@ async function pairInFiles(
       assert(performance.now() - began < PATIENCE, "a pair is stuck");
       await pause(1);
     }
-    signal("SIGSTOP"); // until its next turn
+    signal("SIGSTOP");
     const made = (size() - before) / shown;
     before = size();
     return made;
