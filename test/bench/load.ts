@@ -9,7 +9,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
-import { JOIN, type Member } from "./members.ts";
+import { JOIN, type Say } from "./members.ts";
 
 /** What one process has seen. */
 export interface Counts {
@@ -21,7 +21,7 @@ export interface Counts {
 }
 
 const WINDOW = 8; // lines that a talker says at once, the next when it heard them
-const AT_ONCE = 6; // members that join at the same time: a hub lets in few strangers at once
+const AT_ONCE = 6; // members that join at the same time, as hubs are wary of many
 const SETTLE = 300; // ms for the last lines to reach all members
 const PATIENCE = 5000; // ms; a line that did not come back by then is lost
 
@@ -31,7 +31,7 @@ let talking = false;
 let [said, lines] = [0, 0];
 
 class Talker {
-  #member: Member | undefined;
+  #say: Say = () => {};
   #own: string; // how its lines begin
   talks = false;
   waiting = 0; // lines of its own that did not come back yet
@@ -45,7 +45,7 @@ class Talker {
     const from = `127.0.0.${1 + i % 8}`;
     const place = { host: "127.0.0.1", port: Number(port), from };
     const hear = (all: string[]) => this.#hear(all);
-    this.#member = await JOIN[protocol]!(this.#own, place, hear);
+    this.#say = await JOIN[protocol]!(this.#own, place, hear);
     return this;
   }
 
@@ -64,7 +64,7 @@ class Talker {
       texts.push(`line ${++said} of somebody who talks a lot`);
     }
     this.waiting = WINDOW;
-    this.#member!.say(texts);
+    this.#say(texts);
   }
 }
 

@@ -8,11 +8,8 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 
-export interface Member {
-  /** Say these lines at once; not again before they are heard. */
-  say(texts: string[]): void;
-  leave(): void;
-}
+/** Say these lines at once. */
+export type Say = (texts: string[]) => void;
 
 export interface Place {
   host: string;
@@ -25,7 +22,7 @@ type Join = (
   name: string,
   place: Place,
   hear: (lines: string[]) => void,
-) => Promise<Member>;
+) => Promise<Say>;
 
 const TOPIC = "chat";
 
@@ -39,19 +36,17 @@ async function udp(
   const socket = createSocket({ type: "udp4", recvBufferSize });
   await once(socket.bind(0, from), "listening");
   socket.on("message", (msg) => receive(msg.toString()));
-  const send = (text: string) => socket.send(text, port, host);
-  return { send, close: () => socket.close() };
+  return (text: string) => socket.send(text, port, host);
 }
 
 const joinRelay: Join = async (name, place, hear) => {
   let joined = () => {};
-  const socket = await udp(place, (text) => text ? hear([text]) : joined());
-  const answered = new Promise<void>((resolve) => joined = resolve);
-  socket.send("");
-  await answered;
-  const say = (texts: string[]) =>
-    texts.forEach((text) => socket.send(`${name}: ${text}`));
-  return { say, leave: socket.close };
+  const send = await udp(place, (text) => text ? hear([text]) : joined());
+  await new Promise<void>((resolve) => {
+    joined = resolve;
+    send("");
+  });
+  return (texts) => texts.forEach((text) => send(`${name}: ${text}`));
 };
 
 const OFTEN = 64; // lines until a member of the hub says that it has them
@@ -73,7 +68,7 @@ const joinHub: Join = async (name, place, hear) => {
     told = have;
     const lines = unsaid.map((text, i) => `/say ${taken + 1 + i} ${text}\n`);
     const news = proof || `/have ${have}`;
-    socket.send(`#${token} ${time}\n${news}\n${lines.join("")}`);
+    send(`#${token} ${time}\n${news}\n${lines.join("")}`);
   };
 
   const receive = (text: string) => {
@@ -101,22 +96,18 @@ const joinHub: Join = async (name, place, hear) => {
     if (asked === 0 && (unsaid.length > 0 || have - told >= OFTEN)) request();
   };
 
-  const socket = await udp(place, receive);
-  const welcome = new Promise<void>((resolve) => joined = resolve);
-  const again = setInterval(() => {
+  const send = await udp(place, receive);
+  setInterval(() => {
     if (asked > 0 && performance.now() - asked > PATIENCE) request();
   }, PATIENCE / 2);
-  request();
-  await welcome;
-  const say = (texts: string[]) => {
+  await new Promise<void>((resolve) => {
+    joined = resolve;
+    request();
+  });
+  return (texts) => {
     unsaid.push(...texts);
     if (asked === 0) request();
   };
-  const leave = () => {
-    clearInterval(again);
-    socket.close();
-  };
-  return { say, leave };
 };
 
 // ---- Over TCP ----
@@ -125,7 +116,7 @@ async function tcp({ host, port }: Place, receive: (msg: Buffer) => void) {
   const socket = connectTcp(port, host).setNoDelay();
   await once(socket, "connect");
   socket.on("data", receive);
-  return { write: socket.write.bind(socket), leave: () => socket.destroy() };
+  return (data: string | Buffer) => void socket.write(data);
 }
 
 /** Calls back with the whole lines, whatever pieces they come in. */
@@ -139,10 +130,8 @@ function inLines(end: string, receive: (lines: string[]) => void) {
 }
 
 const joinTcpRelay: Join = async (name, place, hear) => {
-  const { write, leave } = await tcp(place, inLines("\n", hear));
-  const say = (texts: string[]) =>
-    void write(texts.map((text) => `${name}: ${text}\n`).join(""));
-  return { say, leave };
+  const write = await tcp(place, inLines("\n", hear));
+  return (texts) => write(texts.map((text) => `${name}: ${text}\n`).join(""));
 };
 
 /** https://docs.nats.io/reference/reference-protocols/nats-protocol */
@@ -159,23 +148,23 @@ const joinNats: Join = async (name, place, hear) => {
     }
     hear(messages);
   });
-  const { write, leave } = await tcp(place, receive);
-  const answered = new Promise<void>((resolve) => joined = resolve);
-  write(`CONNECT {"verbose":false}\r\nSUB ${TOPIC} 1\r\nPING\r\n`);
-  await answered;
+  const write = await tcp(place, receive);
+  await new Promise<void>((resolve) => {
+    joined = resolve;
+    write(`CONNECT {"verbose":false}\r\nSUB ${TOPIC} 1\r\nPING\r\n`);
+  });
   const publish = (line: string) =>
     `PUB ${TOPIC} ${Buffer.byteLength(line)}\r\n${line}\r\n`;
-  const say = (texts: string[]) =>
-    void write(texts.map((text) => publish(`${name}: ${text}`)).join(""));
-  return { say, leave };
+  return (texts) =>
+    write(texts.map((text) => publish(`${name}: ${text}`)).join(""));
 };
 
 /** A packet of MQTT 3.1.1: its length is in digits of 7 bits (2.2.3). */
-function packet(type: number, body: Buffer): Buffer {
+function packet(type: number, parts: Buffer[]): Buffer {
   const head = [type];
-  let { length } = body;
+  let { length } = Buffer.concat(parts);
   for (; length > 127; length >>= 7) head.push(length % 128 + 128);
-  return Buffer.concat([Buffer.from([...head, length]), body]);
+  return Buffer.concat([Buffer.from([...head, length]), ...parts]);
 }
 
 /** Text behind its length. */
@@ -210,20 +199,19 @@ const joinMqtt: Join = async (name, place, hear) => {
     }
     hear(messages);
   };
-  const { write, leave } = await tcp(place, receive);
-  const answered = new Promise<void>((resolve) => joined = resolve);
-  const clean = [4, 2, 0, 0]; // version, clean session, no keep-alive
-  const hello = [mqttString("MQTT"), Buffer.from(clean), mqttString(name)];
+  const write = await tcp(place, receive);
+  const clean = Buffer.from([4, 2, 0, 0]); // version, clean session, no keep-alive
+  const hello = [mqttString("MQTT"), clean, mqttString(name)];
   const topic = mqttString(TOPIC);
   const subscribe = [Buffer.from([0, 1]), topic, Buffer.from([0])];
-  write(packet(0x10, Buffer.concat(hello)));
-  write(packet(0x82, Buffer.concat(subscribe)));
-  await answered;
+  await new Promise<void>((resolve) => {
+    joined = resolve;
+    write(packet(0x10, hello));
+    write(packet(0x82, subscribe));
+  });
   const publish = (text: string) =>
-    packet(0x30, Buffer.concat([topic, Buffer.from(`${name}: ${text}`)]));
-  const say = (texts: string[]) =>
-    void write(Buffer.concat(texts.map(publish)));
-  return { say, leave };
+    packet(0x30, [topic, Buffer.from(`${name}: ${text}`)]);
+  return (texts) => write(Buffer.concat(texts.map(publish)));
 };
 
 export const JOIN: Record<string, Join> = {

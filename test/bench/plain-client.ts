@@ -9,8 +9,8 @@ import { JOIN } from "./members.ts";
 const [protocol = "", name = "", host = "", port] = process.argv.slice(2);
 const print = (lines: string[]) =>
   lines.forEach((line) => process.stdout.write(line + "\n"));
-const member = await JOIN[protocol]!(name, { host, port: Number(port) }, print);
+const say = await JOIN[protocol]!(name, { host, port: Number(port) }, print);
 print([`* ${name} joined (`]);
 for await (const line of createInterface({ input: process.stdin })) {
-  member.say([line]);
+  say([line]);
 }
