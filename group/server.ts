@@ -135,7 +135,7 @@ function leave(member: Member, how: string) {
 
 const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
 const SHARE = 16_384; // bytes of a member in a round, so that others come next
-const HEAD = /^#([0-9a-f]{16}) (\d{1,15})$/; // of a client: token and time
+const HEAD = /^#([0-9a-f]{16}) (\d{1,15})(?:\n|$)/; // token and time
 const GOODBYE = "* goodbye";
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 // What could move the cursor or turn text around on a reader's screen
@@ -145,9 +145,7 @@ const strangers = { budget: SHARE }; // one for all of them
 function receive(msg: Buffer, { address, port }: RemoteInfo) {
   startRounds(); // they bring new budgets
   const text = UTF8.decode(msg.subarray(0, DATAGRAM));
-  const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
-  const [, token = "", digits = ""] = HEAD.exec(lines[0] ?? "") ?? [];
-  if (token) lines.shift();
+  const [head = "", token = "", digits = ""] = HEAD.exec(text) ?? [];
   const [id, time] = [`${address}:${port}`, count(digits)];
   const former = known.get(token || id);
   const proved = former?.id === id && former.here;
@@ -155,6 +153,7 @@ function receive(msg: Buffer, { address, port }: RemoteInfo) {
   payer.budget -= 1000;
   if (payer.budget < 0 || port === 0) return; // port 0 cannot be answered
   if (token && former && time <= former.time) return; // a late copy
+  const lines = text.slice(head.length).replace(/\r?\n$/, "").split(/\r?\n/);
   const sender: Sender = { token, id, to: [port, address], time };
   const left = token && former?.reply === GOODBYE; // which may have got lost
   const member = proved || left ? former : admit(sender, lines[0] ?? "");

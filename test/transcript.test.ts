@@ -8,9 +8,10 @@ import {
 } from "./support/pair.ts";
 import {
   another,
+  on,
   onEveryRuntime,
-  type Runtime,
   runtimes,
+  withOlderBuns,
 } from "./support/runtimes.ts";
 import { converse } from "./support/transcript.ts";
 
@@ -20,7 +21,7 @@ test("the transcript in a pipe: Python with Python", async (t) => {
   await converse(server, client);
 });
 
-onEveryRuntime("the transcript in a pipe", async (t, runtime) => {
+on(withOlderBuns, "the transcript in a pipe", async (t, runtime) => {
   const server = await startServer(t, runtime);
   const client = await startClient(t, runtime, server.port);
   await converse(server, client);
@@ -48,18 +49,10 @@ onEveryRuntime("the transcript with another runtime", async (t, runtime) => {
   await converse(server, client);
 });
 
-for (const major of [22, 24, 26]) {
-  const variable = `NODE${major}`;
-  const program = process.env[variable];
-  const skip = program ? false : `${variable} names no program`;
-  test(
-    `the transcript in a pipe: tsx on Node ${major}`,
-    { skip },
-    async (t) => {
-      const command = [program ?? "", ...runtimes[0]!.command.slice(1)];
-      const tsx: Runtime = { name: "tsx", version: String(major), command };
-      const server = await startServer(t, tsx);
-      await converse(server, await startClient(t, tsx, server.port));
-    },
-  );
-}
+const tsx = runtimes[0]!.command.slice(1);
+const newer = runtimes.slice(1).filter(({ name }) => name.startsWith("Node"));
+on(newer, "the transcript in a pipe, tsx", async (t, node) => {
+  const runtime = { ...node, command: [...node.command, ...tsx] };
+  const server = await startServer(t, runtime);
+  await converse(server, await startClient(t, runtime, server.port));
+});

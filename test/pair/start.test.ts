@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { networkInterfaces } from "node:os";
 import type { TestContext } from "node:test";
 import { start, startClient, startServer } from "../support/pair.ts";
-import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
+import {
+  on,
+  onEveryRuntime,
+  type Runtime,
+  withOlderBuns,
+} from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
 
 /** The program ends with this code and one line on stderr that names the value. */
@@ -20,7 +25,7 @@ async function refuses(
   assert.equal(program.stdout, "");
 }
 
-onEveryRuntime("a host or port that cannot be had", async (t, runtime) => {
+on(withOlderBuns, "a host or port that cannot be had", async (t, runtime) => {
   const { port } = await openPeer(t);
   for (
     const [args, value] of [
@@ -32,7 +37,7 @@ onEveryRuntime("a host or port that cannot be had", async (t, runtime) => {
   ) await refuses(t, runtime, args, 1, value);
 });
 
-onEveryRuntime("arguments that make no sense", async (t, runtime) => {
+on(withOlderBuns, "arguments that make no sense", async (t, runtime) => {
   for (const script of ["server.ts", "client.ts"]) {
     const ports = ["abc", "-1", "65536", "1.5", ""];
     if (script === "client.ts") ports.push("0");

@@ -1,26 +1,19 @@
-// What the README says stands in the project: names, quotations, figures, links;
-// and both languages have the same. What can be run is run by two other tests.
+// What the pages say stands in the project: names, quotations, links; and both
+// languages have the same. What can be run is run by the other tests here.
 
+import { marked } from "marked";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   anchors,
   type Block,
-  codeSpans,
   exists,
   fileText,
-  links,
+  pages,
+  pairs,
   read,
-  readmes,
-  tables,
+  spansOf,
 } from "./pages.ts";
-
-const SCRIPTS = [
-  "server.ts",
-  "client.ts",
-  "group/server.ts",
-  "group/client.ts",
-];
 
 /** The test fails with all faults at once, each with its place. */
 function noFaults(faults: string[]) {
@@ -28,176 +21,133 @@ function noFaults(faults: string[]) {
 }
 
 function blocksOf(language: string): Block[] {
-  const found = readmes.flatMap(({ blocks }) => blocks)
+  const found = pages.flatMap(({ blocks }) => blocks)
     .filter((block) => block.language === language);
   assert(found.length > 0, `there is no \`\`\`${language} block`);
   return found;
 }
 
-test("README: both languages are built alike", () => {
-  const [english, chinese] = readmes.map((readme) => {
-    const { file, blocks, headings, prose, place } = readme;
-    const tables = [...prose.matchAll(/(?:^\|.*\n)+/gm)];
-    return [
-      ...blocks.map(({ place, language, marks, lines }) => ({
-        place,
-        text: [...marks, "```" + language, ...lines].join("\n"),
-      })),
-      { place: `the end of ${file}`, text: "no more blocks" },
-      ...headings.map(({ place, level }) => ({
-        place,
-        text: `a heading of level ${level}`,
-      })),
-      { place: `the end of ${file}`, text: "no more headings" },
-      ...tables.map(({ 0: lines, index }) => ({
-        place: place(index),
-        text: `a table of ${lines.trim().split("\n").length} lines`,
-      })),
-      { place: `the end of ${file}`, text: "no more tables" },
-    ];
-  });
-  for (const [i, { place, text }] of english!.entries()) {
-    const other = chinese![i];
-    assert.equal(other?.text, text, `${other?.place} is not as ${place}`);
+/** What a line is, whatever its language. */
+function kindOf(line: string): string {
+  const cells = line.startsWith("|") ? line.split(/(?<!\\)\|/).length : 0;
+  const [kind = line && "text"] = /^(#+|```.*|- |\d\. |!\[)/.exec(line) ?? [];
+  return cells ? `a row of ${cells - 2}` : kind;
+}
+
+test("both languages are alike, line by line", () => {
+  for (const [english, chinese] of pairs) {
+    let inBlock = false;
+    for (const [i, line] of english.lines.entries()) {
+      const other = chinese.lines[i] ?? "nothing";
+      const fence = line.startsWith("```");
+      const same: (text: string) => string = inBlock
+        ? (text: string) => text
+        : kindOf;
+      if (fence) inBlock = !inBlock;
+      assert.equal(same(other), same(line), `${chinese.file}:${i + 1}`);
+    }
+    assert.equal(chinese.lines.length, english.lines.length);
+    for (const [i, { cells }] of english.rows.entries()) {
+      const { place, cells: others } = chinese.rows[i]!;
+      const spans = (all: string[]) => all.flatMap(spansOf).toSorted();
+      assert.deepEqual(spans(others), spans(cells), place);
+    }
+    const outside = ({ links }: typeof english) =>
+      links.map(({ to }) => to).filter((to) => /^http/.test(to));
+    assert.deepEqual(outside(chinese), outside(english), chinese.file);
   }
 });
 
-test("README: only blocks that the tests understand", () => {
-  const known = ["sh", "text", "ts", "mermaid"];
+test("a page is no longer than 330 lines", () => {
+  for (const { file, lines } of pages) {
+    assert(lines.length <= 331, `${file}: ${lines.length - 1} lines`);
+  }
+});
+
+test("only blocks that the tests understand", () => {
+  const known = ["sh", "text", "ts", "python", "mermaid"];
   noFaults(
-    readmes.flatMap(({ blocks }) =>
+    pages.flatMap(({ blocks }) =>
       blocks.filter(({ language }) => !known.includes(language))
         .map(({ place, language }) => `${place}: a "${language}" block`)
     ),
   );
-  noFaults(
-    readmes.flatMap(({ prose, place }) =>
-      [...prose.matchAll(/(?<=^|\n\n)(?: {4}|\t)\S.*/g)]
-        .map((code) => `${place(code.index)}: an indented block: ${code[0]}`)
-    ),
-  );
 });
 
-test("README: its TypeScript is quoted from the scripts", () => {
-  const scripts = SCRIPTS.map((script) =>
-    fileText(script).split("\n").map((line) => line.trim())
-  );
-  for (const { place, lines } of blocksOf("ts")) {
-    const code = lines.map((line) => line.trim()).filter((line) => line);
-    const quoted = scripts.some((script) => {
-      let at = -1;
-      return code.every((line) => (at = script.indexOf(line, at + 1)) >= 0);
-    });
-    const strange = code.filter((line) =>
-      !scripts.some((script) => script.includes(line))
-    );
-    assert(quoted, `${place}: not as in one script, see ${strange.join("\n")}`);
+test("no asterisk is left over, as CommonMark does beside Chinese points", () => {
+  for (const { file, lines } of pages) {
+    const html = marked.parse(lines.join("\n"), { async: false });
+    const text = html.replace(/<code.*?<\/code>/gs, "");
+    assert.doesNotMatch(text, /.{0,20}\*.{0,20}/, file);
   }
 });
 
-test("README: its diagrams look like Mermaid's", () => {
+/** Code without blank lines, comments of a line's own, and indentation. */
+function bare(code: string): string[] {
+  return code.split("\n").map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("//"));
+}
+
+test("the loops are the scripts' own lines", () => {
+  for (const { place, mark, text } of blocksOf("ts")) {
+    if (mark === "bot") continue;
+    const [, main = ""] = /^async function main\(\) \{\n(.*?)^\}\n/ms
+      .exec(fileText(mark)) ?? [];
+    const [script, page] = [bare(main), bare(text).slice(1, -1)];
+    // All of the loop, and before it nothing that is not in the script.
+    const loop = (lines: string[]) =>
+      lines.slice(lines.indexOf("while (true) {"));
+    assert.deepEqual(loop(page), loop(script), place);
+    assert(page.includes("sk.close();"), place);
+    assert.deepEqual(script.filter((line) => page.includes(line)), page, place);
+  }
+});
+
+test("the diagrams look like Mermaid's", () => {
   const step =
-    /^(\S+ *--?(>>?|x|\)) *\S+ *: .+|(participant|actor|note|loop|alt|else|opt|par|and|end|rect|autonumber|activate|deactivate)\b.*)$/i;
-  for (const { place, lines } of blocksOf("mermaid")) {
-    const [first = "", ...rest] = lines;
-    assert.match(
-      first,
-      /^(flowchart (TB|TD|LR|RL|BT)|sequenceDiagram)$/,
-      place,
-    );
-    for (const line of rest.map((line) => line.trim())) {
-      const fault = `${place}: ${line}`;
-      assert.doesNotMatch(line, /;/, fault); // would end the statement
-      if (first === "sequenceDiagram") assert.match(line, step, fault);
-      for (const pair of ["[]", "()", "{}"]) {
-        const count = (c: string) => line.split(c).length;
-        assert.equal(count(pair[0]!), count(pair[1]!), fault);
-      }
+    /^(\S+ *--?(>>?|x|\)) *\S+ *: .+|(participant|note|loop|alt|else|opt|end|rect)\b.*)$/i;
+  for (const { place, text } of blocksOf("mermaid")) {
+    const [first, ...rest] = text.split("\n").map((line) => line.trim());
+    assert.equal(first, "sequenceDiagram", place);
+    for (const line of rest) {
+      assert.match(line, step, place);
+      assert.doesNotMatch(line, /;/, place); // would end the statement
     }
   }
 });
 
-test("README: the twins stand in the scripts", () => {
-  for (const readme of readmes) {
-    const found = tables(readme, /^twins: /);
-    const names = found.map(({ mark }) => mark.slice("twins: ".length));
-    assert.deepEqual(names, ["server.ts", "client.ts"], readme.file);
-    for (const [i, { place, rows }] of found.entries()) {
-      assert(rows.length > 0, `${place}: no table follows`);
-      const script = fileText(names[i]!);
-      noFaults(rows.flatMap(({ place, cells: [, twin = ""] }) => {
-        const spans = codeSpans(twin).map(({ code }) => code);
-        if (spans.length === 0) return [`${place}: names no twin`];
-        return spans.filter((code) => !script.includes(code))
-          .map((code) => `${place}: ${names[i]} has no \`${code}\``);
-      }));
-    }
-  }
-});
-
-test("README: its figures are the benchmark's", () => {
-  const even = (line: string) => line.trim().replace(/\s+/g, " ");
-  const measured = fileText("test/bench/bench.md").split("\n").map(even);
-  const machine = measured.find((line) => line.startsWith("- Machine: "))
-    ?.slice("- Machine: ".length);
-  assert(machine, "test/bench/bench.md names no machine");
-  for (const { file, prose, place } of readmes) {
-    const parts = [
-      ...prose.matchAll(/<!-- figures -->\n(.*?)<!-- \/figures -->/gs),
-    ];
-    const all = parts.map(([part]) => even(part)).join(" ");
-    assert(/^\|.*\d/m.test(parts.join()), `${file} has no table of figures`);
-    assert(all.includes(machine), `${file} does not name the machine`);
+test("the files and scripts that a page names exist", () => {
+  const { scripts } = JSON.parse(fileText("package.json"));
+  for (const { spans, lines, file } of pages) {
     noFaults(
-      parts.flatMap(({ 1: part = "", index }) =>
-        part.split("\n").map(even)
-          .filter((line) => /\d/.test(line) && !line.includes(machine))
-          .filter((line) => !measured.includes(line))
-          .map((line) => `${place(index)}: not in test/bench/bench.md: ${line}`)
+      spans.flatMap(({ code, place }) =>
+        code.split(" ").filter((word) =>
+          /^[\w.-][\w./-]*\.(ts|md|svg|py|sh|js|lock)$/.test(word) ||
+          /^(\.ci|test|group)\/[\w./-]*$/.test(word)
+        ).filter((path) => !exists(path))
+          .map((path) => `${place}: there is no ${path}`)
       ),
     );
-  }
-});
-
-test("README: the files and scripts that it names exist", () => {
-  const { scripts } = JSON.parse(fileText("package.json"));
-  for (const { file, prose, place } of readmes) {
+    const runs = lines.join("\n").matchAll(/npm run ([\w:-]+)/g);
     noFaults(
-      codeSpans(prose).flatMap(({ code, index }) => {
-        const words = code.split(" ");
-        // A path alone, or within a command.
-        const paths = words.filter((word) =>
-          /^[\w.-][\w./-]*\.(ts|md|json|svg|py|sh|js|lock)$/.test(word) ||
-          /^(\.ci|test|group)\/[\w./-]*$/.test(word)
-        );
-        return paths.filter((path) => !exists(path))
-          .map((path) => `${place(index)}: there is no ${path}`);
-      }),
-    );
-    const runs = fileText(file).matchAll(/npm run ([\w:-]+)/g);
-    noFaults(
-      [...runs].map(([, name]) => name!)
-        .filter((name) => !(name in scripts))
+      [...runs].map(([, name]) => name!).filter((name) => !(name in scripts))
         .map((name) => `${file}: there is no script ${name} to npm run`),
     );
   }
 });
 
-test("README: its links resolve", () => {
-  for (const readme of readmes) {
-    const found = links(readme).filter(({ to }) => !/^https?:/.test(to));
-    assert(found.length > 0, `${readme.file}: no links found`);
-    noFaults(found.flatMap(({ to, index }) => {
+test("the links of a page resolve", () => {
+  for (const page of pages) {
+    const inside = page.links.filter(({ to }) => !/^https?:/.test(to));
+    assert(inside.length > 0, `${page.file}: no links found`);
+    noFaults(inside.flatMap(({ to, place }) => {
       const [path = "", anchor] = decodeURI(to).split("#");
-      const file = path || readme.file;
-      const fault = [`${readme.place(index)}: ${to} leads nowhere`];
+      const from = new URL(page.file, "file:///");
+      const file = path ? new URL(path, from).pathname.slice(1) : page.file;
+      const fault = [`${place}: ${to} leads nowhere`];
       if (!exists(file)) return fault;
       if (anchor === undefined) return [];
-      if (file.endsWith(".md")) {
-        return anchors(read(file)).includes(anchor) ? [] : fault;
-      }
-      const line = Number(/^L(\d+)$/.exec(anchor)?.[1]);
-      return line <= fileText(file).split("\n").length ? [] : fault;
+      return anchors(read(file)).includes(anchor) ? [] : fault;
     }));
   }
 });

@@ -14,9 +14,13 @@ export const CTRL_C = "\x03";
 export const CTRL_D = "\x04";
 
 // The shell says how the program ended and whether it left the terminal's
-// settings as they were. The line begins where a shell's prompt would.
+// settings as they were. The line begins where a shell's prompt would. Then it
+// stops until the test ends it: if it left by itself, the terminal would hang
+// up, and where that is seen together with a short read, libuv (uv__stream_io)
+// takes it for the end although the terminal holds more.
 const SHELL = `trap : INT; settings=$(stty -g); "$@"; code=$?
-[ "$(stty -g)" = "$settings" ] && echo "exit $code, settings as before"`;
+[ "$(stty -g)" = "$settings" ] && echo "exit $code, settings as before"
+kill -STOP $$`;
 
 export class Terminal {
   readonly pid: number; // of the process group

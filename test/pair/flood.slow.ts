@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { flood } from "../support/flood.ts";
 import { idle, memory, NOT_LINUX } from "../support/kernel.ts";
 import { startClient, startServer } from "../support/pair.ts";
-import { onEveryRuntime } from "../support/runtimes.ts";
+import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
+
+/** In MB. Deno keeps 64 KiB for each datagram until its collector comes. */
+const most = ({ name }: Runtime) => name === "Deno" ? 150 : 60;
 
 onEveryRuntime("a flood at the server's prompt", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
@@ -18,7 +21,7 @@ onEveryRuntime("a flood at the server's prompt", async (t, runtime) => {
   await idle(server.pid);
   const cost = memory(server.pid).all - before;
   t.diagnostic(`the flood costs ${cost.toFixed()} MB`);
-  assert(cost < 60, `the flood costs ${cost} MB`);
+  assert(cost < most(runtime), `the flood costs ${cost} MB`);
 });
 
 onEveryRuntime("a flood at the client's prompt", async (t, runtime) => {
@@ -36,5 +39,5 @@ onEveryRuntime("a flood at the client's prompt", async (t, runtime) => {
   await idle(client.pid);
   const cost = memory(client.pid).all - before;
   t.diagnostic(`the flood costs ${cost.toFixed()} MB`);
-  assert(cost < 60, `the flood costs ${cost} MB`);
+  assert(cost < most(runtime), `the flood costs ${cost} MB`);
 });
