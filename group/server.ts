@@ -196,10 +196,12 @@ function obey(member: Member, line: string, answer: string[]) {
   } else if (afford(member, line)) answer.push(speak(member, line));
 }
 
-/** Is there room for a line, in its member's share and in what is kept? */
+/** Is there room for a line, in what is kept and in its member's share? */
 function afford(member: Member, text: string): boolean {
-  member.budget -= 100 + text.length;
-  return member.budget > 0 && member.here && !isFull();
+  const behind = Math.max(last - floor, 2 * (last - member.have)); // lines
+  const price = KEPT / Math.max(KEPT - behind, 1); // the less room, the more
+  member.budget -= (100 + text.length) * price;
+  return member.budget > 0 && member.here;
 }
 
 /** Say text, or do what it commands; returns the reply. */
@@ -245,15 +247,6 @@ function say(line: string, shown = line) {
   screen += shown + "\n";
 }
 
-/** Would a new line replace one that somebody who keeps up may ask for? */
-function isFull(): boolean {
-  if (last - floor < KEPT) return false;
-  const programs = [...here.values()].filter(({ token }) => token);
-  const haves = programs.map(({ have }) => have).filter((n) => n >= overdue);
-  floor = Math.min(told, ...haves);
-  return last - floor >= KEPT;
-}
-
 /** Those lines that are still kept, each behind its number. */
 function numbered(from: number, to: number): string[] {
   const lines: string[] = [];
@@ -295,10 +288,13 @@ async function makeRounds() {
     const others = [...here.values()];
     // On a narrow path the last ones lose: begin elsewhere each time.
     const everyone = others.splice(turn % (others.length || 1)).concat(others);
+    for (const one of everyone) if (!one.token) one.have = told; // by hand
+    const haves = everyone.map(({ have }) => have).filter((n) => n >= overdue);
+    floor = Math.min(told, ...haves);
     let [range, news]: [string, Buffer[]] = ["", []];
     for (const one of new Set([...everyone, ...asked.keys()])) {
       one.budget = SHARE;
-      const upTo = one.token ? Math.min(told, one.have + WINDOW) : told;
+      const upTo = Math.min(told, one.have + WINDOW);
       if (range !== `${one.here} ${one.sent} ${upTo}`) {
         range = `${one.here} ${one.sent} ${upTo}`;
         news = one.here ? pack(numbered(one.sent + 1, upTo)) : [];
