@@ -186,48 +186,53 @@ async function startScreen(command: string[]): Promise<Program> {
   return program;
 }
 
-/** Let a group of this size be busy for a while. */
+/** Let a group of this size be busy for some stretches of time. */
 async function busy(
   one: Contestant,
   server: Server,
   load: Load,
   size: number,
-  [warmUp, ms]: [number, number],
-): Promise<Result> {
+  [warmUp, ...stretches]: number[],
+): Promise<Result[]> {
   await load.ask("join", size, TALKERS);
   const client = size === WITH_CLIENT
     ? await startScreen(one.client("zoe", server.port))
     : undefined;
+  const results: Result[] = [];
   await load.ask("talk");
   await pause(warmUp);
-  const before = await load.ask("count");
-  const [ofServer, ofClient] = [server, client].map((one) =>
-    processorClock(...one ? [one.pid] : [])
-  );
-  await pause(ms);
-  const after = await load.ask("count");
-  const [serverUsed, clientUsed] = [ofServer!(), ofClient!()];
+  for (const ms of stretches) {
+    const before = await load.ask("count");
+    const [ofServer, ofClient] = [server, client].map((one) =>
+      processorClock(...one ? [one.pid] : [])
+    );
+    await pause(ms);
+    const after = await load.ask("count");
+    const [serverUsed, clientUsed] = [ofServer!(), ofClient!()];
+
+    /** What each process of the load counted in a ms. */
+    const rates = (which: keyof Counts) =>
+      after.map((now, i) =>
+        (now[which] - before[i]![which]) / (now.at - before[i]!.at)
+      );
+    const took = after[0]!.at - before[0]!.at;
+    const each = sum(rates("lines")) / size; // member, lines in a ms
+    const perSecond = each * (client ? size + 1 : size) * 1000;
+    results.push({
+      perSecond,
+      cost: serverUsed / took * 1e6 / perSecond,
+      server: serverUsed / took,
+      load: Math.max(...rates("processor")),
+      client: client ? clientUsed / took * 1000 / each : NaN,
+      memory: NOT_LINUX ? NaN : memory(server.pid).largest,
+      missing: 0, // until we know
+    });
+  }
   if (client) end(client);
   const ended = await load.ask("stop");
-
-  /** What each process of the load counted in a ms. */
-  const rates = (which: keyof Counts) =>
-    after.map((now, i) =>
-      (now[which] - before[i]![which]) / (now.at - before[i]!.at)
-    );
-  const took = after[0]!.at - before[0]!.at;
-  const each = sum(rates("lines")) / size; // member, lines in a ms
-  const perSecond = each * (client ? size + 1 : size) * 1000;
   const total = (which: keyof Counts) => sum(ended.map((one) => one[which]));
-  return {
-    perSecond,
-    cost: serverUsed / took * 1e6 / perSecond,
-    server: serverUsed / took,
-    load: Math.max(...rates("processor")),
-    client: client ? clientUsed / took * 1000 / each : NaN,
-    memory: NOT_LINUX ? NaN : memory(server.pid).largest,
-    missing: total("said") * total("members") - total("lines"),
-  };
+  results[0]!.missing = total("said") * total("members") - total("lines");
+  return results;
 }
 
 /** The results of all rounds for a contestant's name and a size. */
@@ -244,7 +249,7 @@ async function measure(
       new Map(sizes.map((size) => [size, []])),
     ]),
   );
-  const rounds = quick ? 1 : 3;
+  const rounds = quick ? 1 : 2;
   for (let round = 1; round <= rounds; round++) {
     for (const one of contestants) {
       progress(`group: round ${round} of ${rounds}, ${one.name}`);
@@ -252,9 +257,9 @@ async function measure(
       const load = new Load(one.protocol, server.port);
       for (const size of sizes) {
         const cold = size === sizes[0] && !quick; // a server runs for long
-        const times: [number, number] = [cold ? 2000 : 400, quick ? 400 : 900];
-        const result = await busy(one, server, load, size, times);
-        results.get(one.name)!.get(size)!.push(result);
+        const times = quick ? [400, 400] : [cold ? 2000 : 400, 600, 600];
+        const more = await busy(one, server, load, size, times);
+        results.get(one.name)!.get(size)!.push(...more);
       }
       load.end();
       end(server);
@@ -344,7 +349,9 @@ Busy is the share of one processor, for the load that of the busiest of its
 processes (${LOADS} here): where neither is near 100 %, they waited for each other. MB is
 the server's memory then. Missing are lines that a member did not get, in all
 rounds together. ${
-    quick ? "1 round." : "3 rounds in turn, median and quartiles."
+    quick
+      ? "1 round."
+      : "2 rounds in turn, twice in each, median and quartiles."
   } Wanted, in lines per processor second: at
 200 members at least 8 times the plain relay and twice nats-server (on Deno as
 much as that), at 20 members 1.3 times nats-server; and a delivery at 1,000

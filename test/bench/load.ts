@@ -21,7 +21,7 @@ export interface Counts {
 }
 
 const WINDOW = 8; // lines that a talker says at once, the next when it heard them
-const AT_ONCE = 6; // members that join at the same time, as hubs are wary of many
+const AT_ONCE = 16; // members that join at the same time
 const SETTLE = 300; // ms for the last lines to reach all members
 const PATIENCE = 5000; // ms; a line that did not come back by then is lost
 
