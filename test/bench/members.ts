@@ -132,7 +132,14 @@ function inLines(end: string, receive: (lines: string[]) => void) {
 }
 
 const joinTcpRelay: Join = async (name, place, hear) => {
-  const write = await tcp(place, inLines("\n", hear));
+  let joined = () => {};
+  const answered = new Promise<void>((resolve) => joined = resolve);
+  const receive = inLines("\n", (lines) => {
+    joined(); // by the relay's first line
+    hear(lines);
+  });
+  const write = await tcp(place, receive);
+  await answered;
   return (texts) => write(texts.map((text) => `${name}: ${text}\n`).join(""));
 };
 

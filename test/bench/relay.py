@@ -28,6 +28,7 @@ async def relay_lines(host):
 
     async def serve(reader, writer):
         members.add(writer)
+        writer.write(b"* joined\n")
         async for line in reader:
             for member in members:
                 member.write(line)
