@@ -1,7 +1,17 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { commandOf, pythonCommand } from "../support/pair.ts";
-import { on, type Runtime, withOlderBuns } from "../support/runtimes.ts";
+import { emptyFolder } from "../support/processes.ts";
+import {
+  on,
+  onEveryRuntime,
+  type Runtime,
+  withOlderBuns,
+} from "../support/runtimes.ts";
 import { CTRL_C, CTRL_D, Terminal } from "../support/terminal.ts";
+import { openPeer } from "../support/udp.ts";
 
 interface Conversation {
   server: Terminal;
@@ -120,4 +130,72 @@ for (
       );
     },
   );
+}
+
+onEveryRuntime("what cannot be sent, lines typed ahead", async (t, runtime) => {
+  const command = commandOf(runtime, "client.ts", "255.255.255.255");
+  const client = new Terminal(t, command);
+  await client.shows(">>>");
+  client.type(`one\r${"x".repeat(66_000)}\rha`);
+  const why = /^not sent: .*(EACCES|UNKNOWN).*$/m;
+  await client.until(() => why.test(client.screen));
+  const notice = why.exec(client.screen)![0];
+  await client.until(() => client.screen.endsWith("\n>>>ha"));
+  assert(client.screen.startsWith(`>>>one\n${notice}\n>>>xxx`), client.screen);
+  assert.match(client.screen, /x\nnot sent: 66000 bytes, .* 65507\n>>>ha$/);
+});
+
+// With a terminal at one end alone, the terminal itself echoes and edits.
+onEveryRuntime("only the input a terminal", async (t, runtime) => {
+  const peer = await openPeer(t);
+  const folder = emptyFolder(t);
+  const command = commandOf(runtime, "client.ts", "127.0.0.1", peer.port);
+  const script = `"$@" >${folder}/out; code=$?; cat ${folder}/out; exit $code`;
+  const client = new Terminal(t, ["sh", "-c", script, "sh", ...command]);
+  await client.until(() => existsSync(`${folder}/out`));
+  client.type("helo\x7flo server\r");
+  const port = await peer.receives("hello server");
+  await peer.send("hello client", port);
+  client.type("two\r");
+  await peer.receives("two");
+  client.type(CTRL_D);
+  await client.shows(
+    "hello server",
+    "two",
+    ">>>hello client",
+    ">>>",
+    "exit 0, settings as before",
+    "",
+  );
+  assert.equal(readFileSync(`${folder}/out`, "utf8"), ">>>hello client\n>>>");
+});
+
+onEveryRuntime("only the output a terminal", async (t, runtime) => {
+  const peer = await openPeer(t);
+  const command = commandOf(runtime, "client.ts", "127.0.0.1", peer.port);
+  const script = 'printf "hello server\\ntwo\\n" | "$@"';
+  const client = new Terminal(t, ["sh", "-c", script, "sh", ...command]);
+  const port = await peer.receives("hello server");
+  await peer.send("hello client", port);
+  await peer.receives("two");
+  await peer.send("2", port);
+  const end = "exit 0, settings as before";
+  await client.until(() => client.screen.endsWith(`${end}\n`));
+  assert.match(
+    client.screen,
+    RegExp(`^>>>hello client\n>>>2\n>>>\n?${end}\n$`),
+  );
+});
+
+for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+  onEveryRuntime(`${signal} on a terminal is ${code}`, async (t, runtime) => {
+    const command = commandOf(runtime, "client.ts", "127.0.0.1");
+    const script = 'echo $$; exec "$@"';
+    const client = new Terminal(t, ["sh", "-c", script, "sh", ...command]);
+    await client.until(() => client.screen.endsWith("\n>>>"));
+    const [pid = ""] = client.screen.split("\n");
+    process.kill(Number(pid), signal);
+    const end = `exit ${code}, settings as before`;
+    await client.shows(pid, ">>>", end, "");
+  });
 }
