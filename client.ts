@@ -138,7 +138,7 @@ const USAGE = "usage: client.ts [host] [port], by default 127.0.0.1 6000";
 
 /** Exit, with a last word or with the shell's prompt on a line of its own. */
 function leave(code: number, text = ""): never {
-  if (text) (code === 0 ? console.log : console.error)(text);
+  if (text) (text === USAGE ? console.log : console.error)(text);
   else if (stdout.isTTY) stdout.write("\n\x1b[J"); // no rest of a long line
   process.exit(code);
 }

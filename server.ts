@@ -131,7 +131,7 @@ const HINTS: Record<string, string> = {
 
 /** Exit, with a last word or with the shell's prompt on a line of its own. */
 function leave(code: number, text = ""): never {
-  if (text) (code === 0 ? console.log : console.error)(text);
+  if (text) (text === USAGE ? console.log : console.error)(text);
   else if (stdout.isTTY) stdout.write("\n\x1b[J"); // no rest of a long line
   process.exit(code);
 }
