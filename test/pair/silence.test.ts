@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import process from "node:process";
 import { describe } from "node:test";
 import { NOT_LINUX } from "../support/kernel.ts";
 import { commandOf, startClient } from "../support/pair.ts";
-import { onEveryRuntime } from "../support/runtimes.ts";
+import { on, onEveryRuntime, withOlderBuns } from "../support/runtimes.ts";
 import { Terminal } from "../support/terminal.ts";
 import { openPeer } from "../support/udp.ts";
 
@@ -49,6 +52,22 @@ describe("a reply that stays away", { concurrency: 12 }, () => {
       await peer.send("late", port);
       await client.until(() => client.stdout.endsWith("late\n>>>"));
     }
+  });
+
+  on(withOlderBuns, "a client before its server", async (t, runtime) => {
+    const socket = createSocket("udp4").bind(0, "127.0.0.1");
+    await once(socket, "listening");
+    const { port } = socket.address();
+    await new Promise<void>((resolve) => socket.close(resolve));
+    const client = await startClient(t, runtime, port);
+    client.write("hello?\n");
+    await client.complains(/^no reply/); // and it lives
+    client.end();
+    client.stderr = "";
+    process.kill(-client.pid, "SIGINT");
+    assert.equal(await client.exits(), 130);
+    assert.equal(client.stderr, "");
+    assert.equal(client.stdout, ">>>");
   });
 
   onEveryRuntime("another address replies", async (t, runtime) => {
