@@ -36,9 +36,8 @@ async function main() {
   setInterval(() => void everySecond(), 1000);
 
   sk.on("error", () => {}); // an answer that cannot be sent is as good as lost
-  try {
-    sk.setRecvBufferSize(2 ** 22); // bytes for a flood; Linux gives what it may
-  } catch { /* others refuse what is too much */ }
+  // Bytes, for floods; Deno would set so many aside for each datagram.
+  if (!("deno" in process.versions)) sk.setRecvBufferSize(2 ** 22);
   if (port === "0") console.error(`listening on port ${sk.address().port}`);
 }
 
@@ -133,7 +132,7 @@ function leave(member: Member, how: string) {
 
 // ---- A datagram comes in ----
 
-const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
+const DATAGRAM = 1200; // bytes, what QUIC asks of a path (RFC 9000, 14)
 const SHARE = 16_384; // bytes of a member in a round, so that others come next
 const HEAD = /^#([0-9a-f]{16}) (\d{1,15})(?:\n|$)/; // token and time
 const GOODBYE = "* goodbye";
@@ -196,10 +195,12 @@ function obey(member: Member, line: string, answer: string[]) {
   } else if (afford(member, line)) answer.push(speak(member, line));
 }
 
-/** Is there room for a line, in its member's share and in what is kept? */
+/** Is there room for a line, in what is kept and in its member's share? */
 function afford(member: Member, text: string): boolean {
-  member.budget -= 100 + text.length;
-  return member.budget > 0 && member.here && !isFull();
+  const behind = Math.max(last - floor, 2 * (last - member.have)); // lines
+  const price = KEPT / Math.max(KEPT - behind, 1); // the less room, the more
+  member.budget -= (100 + text.length) * price;
+  return member.budget > 0 && member.here;
 }
 
 /** Say text, or do what it commands; returns the reply. */
@@ -242,16 +243,7 @@ function say(line: string, shown = line) {
   startRounds();
   last++;
   kept[last % KEPT] = line;
-  screen += shown + "\n";
-}
-
-/** Would a new line replace one that somebody who keeps up may ask for? */
-function isFull(): boolean {
-  if (last - floor < KEPT) return false;
-  const programs = [...here.values()].filter(({ token }) => token);
-  const haves = programs.map(({ have }) => have).filter((n) => n >= overdue);
-  floor = Math.min(told, ...haves);
-  return last - floor >= KEPT;
+  screen += `${shown}\n`;
 }
 
 /** Those lines that are still kept, each behind its number. */
@@ -295,10 +287,13 @@ async function makeRounds() {
     const others = [...here.values()];
     // On a narrow path the last ones lose: begin elsewhere each time.
     const everyone = others.splice(turn % (others.length || 1)).concat(others);
+    for (const one of everyone) if (!one.token) one.have = told; // by hand
+    const haves = everyone.map(({ have }) => have).filter((n) => n >= overdue);
+    floor = Math.min(told, ...haves);
     let [range, news]: [string, Buffer[]] = ["", []];
     for (const one of new Set([...everyone, ...asked.keys()])) {
       one.budget = SHARE;
-      const upTo = one.token ? Math.min(told, one.have + WINDOW) : told;
+      const upTo = Math.min(told, one.have + WINDOW);
       if (range !== `${one.here} ${one.sent} ${upTo}`) {
         range = `${one.here} ${one.sent} ${upTo}`;
         news = one.here ? pack(numbered(one.sent + 1, upTo)) : [];
@@ -317,12 +312,12 @@ async function makeRounds() {
   busy = false;
 }
 
-/** News and behind them an answer, in the last datagram if there is room. */
+/** News and an answer, which goes before the last of them if there is room. */
 function addAnswer(news: Buffer[], one: Member, answer: string[]): Buffer[] {
   const status = one.token ? [`/said ${one.said}`, `/sent ${one.sent}`] : [];
   const [own] = pack([...status, ...answer.filter((line) => line !== "")]);
   if (!own) return news;
-  const both = Buffer.concat([...news.slice(-1), own]);
+  const both = Buffer.concat([own, ...news.slice(-1)]);
   return both.length > ROOM ? [...news, own] : [...news.slice(0, -1), both];
 }
 
@@ -341,7 +336,7 @@ function pack(lines: string[]): Buffer[] {
       datagrams.push("");
       room = ROOM;
     }
-    datagrams[datagrams.length - 1] += line + "\n";
+    datagrams[datagrams.length - 1] += `${line}\n`;
     room -= bytes;
   }
   return datagrams.map((datagram) => Buffer.from(datagram));

@@ -8,16 +8,15 @@ import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { bound, freePort, idle, NOT_LINUX } from "../support/kernel.ts";
 import { fileText, pages, runtimeNamed, withoutPorts } from "./pages.ts";
-import { Program } from "../support/processes.ts";
+import { ENVIRONMENT, Program, PROJECT } from "../support/processes.ts";
 import { on, type Runtime, runtimes } from "../support/runtimes.ts";
 import { CTRL_C, Terminal } from "../support/terminal.ts";
 
 /** A program in a terminal ends by Ctrl+C. */
-async function interrupt(terminal: Terminal, code = 130) {
+async function interrupt(terminal: Terminal, code = "130") {
   terminal.type(CTRL_C);
-  await terminal.until(() =>
-    terminal.screen.endsWith(`\nexit ${code}, settings as before\n`)
-  );
+  const end = RegExp(`\\nexit (${code}), settings as before\\n$`);
+  await terminal.until(() => end.test(terminal.screen));
 }
 
 /** A server of ours in a terminal, once it listens there. */
@@ -76,16 +75,20 @@ const WAYS: [RegExp, Way][] = [
       const to = `127.0.0.1:${freePort()}`;
       const args = options.split(" ").slice(1);
       const network = [...command, script, port, to, ...args];
-      await interrupt(await serve(t, network, port), 0);
+      // 0, but tsx says 130 if its own handler comes first.
+      await interrupt(await serve(t, network, port), "0|130");
     },
   ],
 ];
 
+/** A run of tests inside a test. */
+const TEST = /^npx tsx --test /;
+
 /** What .ci/run does: it cannot be done again inside one of the tests. */
-const OF_CI = /^npm (ci|test|run test:all)$/;
+const OF_CI = /^npm (ci|test|run (test:all|check))$/;
 
 /** What other tests try, as below or in claims.test.ts. */
-const ELSEWHERE = /^echo|<\/dev\/null|^npm (init|install|pkg)/;
+const ELSEWHERE = /^echo|<\/dev\/null|^npm (init|install|pkg|run bench)/;
 
 /** The runtime that a command names, and what it is to run. */
 function parse(command: string): [Runtime, string] {
@@ -125,10 +128,18 @@ for (const [command, place] of places) {
     [];
   if (OF_CI.test(command)) {
     test(title, () => {
-      const lines = fileText(".ci/run").split("\n");
-      const runs = lines.some((line) => `${line} `.startsWith(`${command} `));
+      const runs = RegExp(`\\b${command}(?![\\w:])`).test(fileText(".ci/run"));
       assert(runs, `.ci/run does not run it`);
     });
+  } else if (TEST.test(command)) {
+    const named = runtimes.find(({ name }) => command.includes(`: ${name}"`));
+    on([named ?? runtimes[0]!], title, () => {
+      const env = { ...ENVIRONMENT, NODE_TEST_CONTEXT: undefined };
+      const limits = { env, cwd: PROJECT, timeout: 120_000 };
+      const { stdout } = spawnSync("sh", ["-c", command], limits);
+      assert.match(stdout.toString(), /^# pass [1-9]\d*\n# fail 0$/m);
+      return Promise.resolve();
+    }, 120_000);
   } else if (!pattern || !way) {
     test(title, () => assert.fail("no test knows how to try this command"));
   } else {

@@ -37,13 +37,12 @@ export function memory(group: number): { largest: number; all: number } {
   };
 }
 
-/** Every thread of the group sleeps: there is nothing left that it could do. */
+/** Every thread of the group sleeps or is stopped: it can do nothing more. */
 function sleeps(group: number): boolean {
   return members(group).every((pid) => {
     try {
       return readdirSync(`/proc/${pid}/task`).every((thread) =>
-        read(`/proc/${pid}/task/${thread}/stat`).split(") ").pop()
-          ?.startsWith("S") ?? true
+        /\) [ST] /.test(read(`/proc/${pid}/task/${thread}/stat`))
       );
     } catch {
       return true;
