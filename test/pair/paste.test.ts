@@ -84,3 +84,25 @@ for (const script of [...PAIR, "group/server.ts", "group/client.ts"]) {
     for (const [, name] of imports) assert.match(name!, /^node:/);
   });
 }
+
+// Most tests of a terminal or of bad streams drive one of the two only.
+test("what the pair repeats is the same text in both", () => {
+  const [server, client] = PAIR.map((script) =>
+    readFileSync(join(PROJECT, script), "utf8")
+  );
+  for (
+    const [from, to] of [
+      ["/** Text that is safe", "\nconst USAGE"],
+      ["/** Exit, with", "\nconst isPort"],
+    ] as const
+  ) {
+    const part = (text = "") =>
+      text.slice(text.indexOf(from), text.indexOf(to));
+    assert(part(server).length > 1000, `${from} … ${to}`);
+    assert.equal(part(client), part(server));
+  }
+  const body = (text = "") =>
+    /async function sendto.*\n([^]*?\n)}\n/.exec(text)?.[1];
+  assert(body(server));
+  assert.equal(body(client), body(server));
+});
