@@ -1,28 +1,32 @@
 #!/usr/bin/env -S npx tsx
-// The benchmark: what the scripts cost beside the same in Python and beside
-// what the runtime itself costs. Each figure is measured side by side with what
-// it is compared to, in turns: times alone say little on a shared machine.
+// The benchmark: what the scripts cost beside what people would use instead, and
+// beside what the runtime itself costs. Each figure is measured side by side with
+// what it is compared to, in turns: times alone say little on a shared machine.
 
-import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { arch, cpus, platform, release } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { group } from "./group.ts";
-import { loss } from "./loss.ts";
-import { roundTrips } from "./round-trips.ts";
-import { startTimes } from "./start.ts";
-import { COMPILER, MISSING, PYTHON } from "./tools.ts";
+import { delays, deliveries } from "./group.ts";
+import { MISSING, PYTHON, versionOf } from "./measure.ts";
+import { roundTrips, startTimes } from "./pair.ts";
+import { paths } from "./paths.ts";
 import { PROJECT } from "../support/processes.ts";
 import { runtimes } from "../support/runtimes.ts";
 
 const USAGE = `usage: npm run bench -- [--quick] [--part NAME]... [--write]
   --quick      a minute, with rougher figures, instead of nearly ten
-  --part NAME  only this part: round-trips, start, group or loss
-  --write      keep the result as test/bench/bench.md`;
+  --part NAME  only this part: round-trips, start, group, delay or paths
+  --write      keep the result as test/bench/results.md, and the plot there`;
 
-const PARTS = { "round-trips": roundTrips, start: startTimes, group, loss };
+const PARTS = {
+  "round-trips": roundTrips,
+  start: startTimes,
+  group: deliveries,
+  delay: delays,
+  paths,
+};
 
 function fail(why: string): never {
   console.error(`${why}; see --help`);
@@ -44,28 +48,27 @@ function options() {
   }
 }
 
-function version(program: string, ...args: string[]): string {
-  const { stdout } = spawnSync(program, args, { encoding: "utf8" });
-  return stdout?.split("\n", 1)[0] || MISSING;
-}
-
 function header(command: string): string {
   const [cpu] = cpus();
-  const versions = runtimes.map(({ name, version }) =>
-    `${name}: ${version || MISSING}`
-  );
+  const versions = [
+    ...runtimes.map(({ name, version }) => [name, version]),
+    ["Python", PYTHON && versionOf(PYTHON, "--version")],
+    ["nats-server", versionOf("nats-server", "--version")],
+    ["mosquitto", versionOf("mosquitto", "-h")],
+  ];
   return `# Benchmark
 
 Made by \`${command}\` on ${new Date().toISOString().slice(0, 10)}.
 
 - Machine: ${cpu?.model ?? "unknown processor"}, ${cpus().length} cores, \
 ${platform()} ${release()} ${arch()}
-${versions.map((one) => `- ${one}`).join("\n")}
-- Python: ${PYTHON ? version(PYTHON, "--version") : MISSING}
-- C compiler: ${COMPILER ? version(COMPILER, "--version") : MISSING}
+${versions.map(([name, one]) => `- ${name}: ${one || MISSING}`).join("\n")}
 `;
 }
 
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => process.exit(1)); // which ends all that it started
+}
 const { help, quick, part, write } = options();
 if (help) {
   console.log(USAGE);
@@ -80,15 +83,14 @@ const given = [
   ...(quick ? ["--quick"] : []),
   ...(all ? [] : part.map((name) => `--part ${name}`)),
 ].join(" ");
-const pages = [header(`npm run bench${given && ` -- ${given}`}`)];
-console.log(pages[0]);
+const page = [header(`npm run bench${given && ` -- ${given}`}`)];
+console.log(page[0]);
 for (const [, measure] of chosen) {
-  const page = await measure({ quick });
-  pages.push(page);
-  console.log(page);
+  const chapter = await measure(quick, write);
+  page.push(chapter);
+  console.log(chapter);
 }
 if (write) {
-  const file = join(PROJECT, "test/bench/bench.md");
-  writeFileSync(file, pages.join("\n"));
+  writeFileSync(join(PROJECT, "test/bench/results.md"), page.join("\n"));
 }
-process.exit(); // ends all that still runs
+process.exit();

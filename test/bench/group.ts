@@ -1,84 +1,134 @@
-// Part 3: the group. What the hub delivers beside plain relays, what a member
-// costs in memory, and how long a typed line takes.
+// Parts 3 and 4: the group. What the hub delivers beside a plain relay and the
+// brokers that people would use instead, and how long a typed line takes.
 
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { once } from "node:events";
+import { statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { availableParallelism } from "node:os";
 import { join as path } from "node:path";
-import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
-import { join, startHub } from "../support/group.ts";
-import { memory, NOT_LINUX, socketOf } from "../support/kernel.ts";
-import { listening, type Server, start } from "../support/pair.ts";
+import { startHub } from "../support/group.ts";
+import { memory, NOT_LINUX } from "../support/kernel.ts";
+import { commandOf, listening, type Server, start } from "../support/pair.ts";
 import { Program, PROJECT } from "../support/processes.ts";
 import { type Runtime, runtimes } from "../support/runtimes.ts";
 import type { Counts } from "./load.ts";
 import {
   bench,
-  COMPILER,
-  count,
+  type Column,
   end,
-  family,
   figure,
+  inFiles,
   median,
-  MISSING,
-  type Options,
-  processorTime,
+  NODE,
+  processorClock,
   progress,
   PYTHON,
-  pythonScript,
+  pythonCommand,
   quantile,
+  ratios,
+  scratch,
+  silent,
   spread,
   sum,
-  table,
-  target,
-} from "./tools.ts";
+  tableOf,
+  versionOf,
+} from "./measure.ts";
+import { plot } from "./plot.ts";
 
 const TALKERS = 20;
-const TIMES = 8; // the Python relay's lines per processor second
-const MEMORY = 4; // KB a member
-const there = runtimes.filter(({ version }) => version !== "");
+
+// ---- Who is compared ----
 
 interface Contestant {
   name: string;
-  kind: "hub" | "relay";
+  protocol: string;
+  there: boolean;
   start: () => Promise<Server>;
+  /** The command of a member that shows all lines on its screen. */
+  client: (name: string, port: number) => string[];
 }
 
-/** The same runtime, its scripts' stdout thrown away. */
-function silent(runtime: Runtime): Runtime {
-  const command = ["sh", "-c", 'exec "$@" >/dev/null', "sh"];
-  return { ...runtime, command: [...command, ...runtime.command] };
+const hub = (runtime: Runtime): Contestant => ({
+  name: runtime.name,
+  protocol: "hub",
+  there: runtime.version !== "",
+  start: () => startHub(bench, silent(runtime)),
+  client: (name, port) =>
+    commandOf(runtime, "group/client.ts", name, "127.0.0.1", port),
+});
+
+const other = (
+  name: string,
+  protocol: string,
+  there: string,
+  start: () => Promise<Server>,
+): Contestant => ({
+  name,
+  protocol,
+  there: there !== "",
+  start,
+  client: (name, port) => {
+    const args = [protocol, name, "127.0.0.1", port];
+    return commandOf(NODE, "test/bench/plain-client.ts", ...args);
+  },
+});
+
+async function startNats(): Promise<Server> {
+  const command = ["nats-server", "--addr", "127.0.0.1", "--port", "-1"];
+  const program = new Program(bench, command);
+  await program.until(() => program.stderr.includes("Server is ready"));
+  const [, port] = /connections on 127.0.0.1:(\d+)/.exec(program.stderr)!;
+  return Object.assign(program, { port: Number(port) });
 }
 
-/** The C relay's program in a folder of its own; "" if there is no compiler. */
-function compile(): string {
-  if (!COMPILER) return "";
-  const folder = mkdtempSync(path(tmpdir(), "bench-"));
-  process.on("exit", () => rmSync(folder, { recursive: true }));
-  const [source, program] = [
-    path(PROJECT, "test/bench/relay.c"),
-    path(folder, "relay"),
-  ];
-  const { status } = spawnSync(COMPILER, ["-O2", "-o", program, source]);
-  return status === 0 ? program : "";
+async function startMosquitto(): Promise<Server> {
+  const port = await freePort();
+  const file = scratch("mosquitto.conf");
+  writeFileSync(
+    file,
+    `listener ${port} 127.0.0.1
+allow_anonymous true
+connection_messages false
+log_dest stderr
+`,
+  );
+  const program = new Program(bench, ["mosquitto", "-c", file]);
+  await program.until(() => /version \S+ running/.test(program.stderr));
+  return Object.assign(program, { port });
 }
 
-function contestants(): Contestant[] {
-  const all: Contestant[] = there.map((runtime) => ({
-    name: runtime.name,
-    kind: "hub",
-    start: () => startHub(bench, silent(runtime)),
-  }));
-  const relay = compile();
-  const c = () => listening(new Program(bench, [relay]));
-  if (relay) all.unshift({ name: "C relay", kind: "relay", start: c });
-  const python = () => listening(pythonScript("relay.py"));
-  if (PYTHON) {
-    all.unshift({ name: "Python relay", kind: "relay", start: python });
-  }
-  return all;
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  await once(server.close(), "close");
+  return port;
 }
+
+const relay = other("plain relay", "relay", PYTHON, () =>
+  listening(
+    new Program(
+      bench,
+      pythonCommand("test/bench/relay.py", "udp", "127.0.0.1"),
+    ),
+  ));
+const nats = other(
+  "nats-server",
+  "NATS",
+  versionOf("nats-server", "--version"),
+  startNats,
+);
+const mosquitto = other(
+  "mosquitto",
+  "MQTT",
+  versionOf("mosquitto", "-h"),
+  startMosquitto,
+);
+const BROKERS = [relay, mosquitto, nats];
+const HUBS = runtimes.map(hub);
+/** What is shown in the plot, and measured in a hurry. */
+const FEW_HUBS = HUBS.filter(({ name }) => /Node 24|Bun|Deno/.test(name));
 
 // ---- The load ----
 
@@ -88,11 +138,11 @@ const LOADS = Math.min(Math.max(availableParallelism() - 1, 1), 4);
 class Load {
   readonly #programs: Program[];
 
-  constructor(kind: string, port: number) {
-    const runtime = there.findLast(({ name }) => name.includes("Node"))!;
+  constructor(protocol: string, port: number) {
+    const args = ["test/bench/load.ts", protocol, port] as const;
     this.#programs = Array.from(
       { length: LOADS },
-      () => start(bench, runtime, "test/bench/load.ts", kind, port),
+      (_, i) => start(bench, NODE, ...args, i),
     );
   }
 
@@ -115,101 +165,101 @@ class Load {
 
 // ---- Lines delivered ----
 
-/** What was seen in a stretch of time. */
-interface Stretch {
+interface Result {
   perSecond: number; // lines delivered
-  perProcessorSecond: number; // of the server
-  perDatagram: number;
+  cost: number; // of the server's processor, µs a line delivered
   server: number; // share of one processor that it used
   load: number; // the same of the busiest process of the load
-}
-
-interface Result {
-  stretches: Stretch[];
-  dropped: number; // by the server's socket
-  lost: number; // by the members' sockets
-  repeated: number; // lines said again
+  client: number; // of a client's processor, µs a line shown
+  memory: number; // of the server, MB
   missing: number; // lines that did not reach a member, for each member
 }
 
-function stretch(
-  before: Counts[],
-  after: Counts[],
-  ms: number,
-  used: number,
-): Stretch {
-  const rate = (which: keyof Counts) =>
-    sum(after.map((now, i) => {
-      const then = before[i]!;
-      return (now[which] - then[which]) / (now.at - then.at) * 1000;
-    }));
-  const load = after.map((now, i) => {
-    const then = before[i]!;
-    return (now.processor - then.processor) / (now.at - then.at);
-  });
-  const [perSecond, server] = [rate("lines"), used / ms];
-  return {
-    perSecond,
-    perProcessorSecond: perSecond / server,
-    perDatagram: perSecond / rate("datagrams"),
-    server,
-    load: Math.max(...load),
-  };
+const WITH_CLIENT = 200; // members, one of which is a whole program
+
+/** A member, from when it shows that it has joined. */
+async function startScreen(command: string[]): Promise<Program> {
+  const file = scratch("screen");
+  writeFileSync(file, "");
+  const program = new Program(bench, inFiles(command, file));
+  while (statSync(file).size === 0) await pause(10);
+  return program;
 }
 
-/** Let a group of this size be busy for a while. */
+/** Let a group of this size be busy for some stretches of time. */
 async function busy(
+  one: Contestant,
   server: Server,
   load: Load,
   size: number,
-  times: { warmUp: number; stretch: number; count: number },
-): Promise<Result> {
+  [warmUp, ...stretches]: number[],
+): Promise<Result[]> {
   await load.ask("join", size, TALKERS);
-  await load.ask("reset");
-  const lost = () => NOT_LINUX ? NaN : socketOf(server.port).lost;
-  const dropped = lost();
+  const client = size === WITH_CLIENT
+    ? await startScreen(one.client("zoe", server.port))
+    : undefined;
+  const results: Result[] = [];
   await load.ask("talk");
-  await pause(times.warmUp);
-  const stretches: Stretch[] = [];
-  for (let i = 0; i < times.count; i++) {
+  await pause(warmUp);
+  for (const ms of stretches) {
     const before = await load.ask("count");
-    const [used, began] = [processorTime(server), performance.now()];
-    await pause(times.stretch);
+    const [ofServer, ofClient] = [server, client].map((one) =>
+      processorClock(...one ? [one.pid] : [])
+    );
+    await pause(ms);
     const after = await load.ask("count");
-    const took = performance.now() - began;
-    stretches.push(stretch(before, after, took, processorTime(server) - used));
+    const [serverUsed, clientUsed] = [ofServer!(), ofClient!()];
+
+    /** What each process of the load counted in a ms. */
+    const rates = (which: keyof Counts) =>
+      after.map((now, i) =>
+        (now[which] - before[i]![which]) / (now.at - before[i]!.at)
+      );
+    const took = after[0]!.at - before[0]!.at;
+    const each = sum(rates("lines")) / size; // member, lines in a ms
+    const perSecond = each * (client ? size + 1 : size) * 1000;
+    results.push({
+      perSecond,
+      cost: serverUsed / took * 1e6 / perSecond,
+      server: serverUsed / took,
+      load: Math.max(...rates("processor")),
+      client: client ? clientUsed / took * 1000 / each : NaN,
+      memory: NOT_LINUX ? NaN : memory(server.pid).largest,
+      missing: 0, // until we know
+    });
   }
-  await load.ask("stop");
-  const ends = await load.ask("count");
-  const total = (which: keyof Counts) => sum(ends.map((one) => one[which]));
-  return {
-    stretches,
-    dropped: lost() - dropped,
-    lost: total("lost"),
-    repeated: total("repeated"),
-    missing: total("said") * total("members") - total("lines"),
-  };
+  if (client) end(client);
+  const ended = await load.ask("stop");
+  const total = (which: keyof Counts) => sum(ended.map((one) => one[which]));
+  results[0]!.missing = total("said") * total("members") - total("lines");
+  return results;
 }
 
-type Results = Map<string, Map<number, Result[]>>; // by name, by size
+/** The results of all rounds for a contestant's name and a size. */
+type Results = Map<string, Map<number, Result[]>>;
 
-async function deliveries(sizes: number[], quick: boolean): Promise<Results> {
-  const all = contestants();
+async function measure(
+  contestants: Contestant[],
+  sizes: number[],
+  quick: boolean,
+): Promise<Results> {
   const results: Results = new Map(
-    all.map(({ name }) => [name, new Map(sizes.map((size) => [size, []]))]),
+    contestants.map(({ name }) => [
+      name,
+      new Map(sizes.map((size) => [size, []])),
+    ]),
   );
-  const rounds = quick ? 1 : 3;
-  const times = quick
-    ? { warmUp: 400, stretch: 400, count: 1 }
-    : { warmUp: 700, stretch: 500, count: 3 };
+  const rounds = quick ? 1 : 2;
   for (let round = 1; round <= rounds; round++) {
-    for (const { name, kind, start } of all) {
-      progress(`group: round ${round} of ${rounds}, ${name}`);
-      const server = await start();
-      const load = new Load(kind, server.port);
+    for (const one of contestants) {
+      progress(`group: round ${round} of ${rounds}, ${one.name}`);
+      const server = await one.start();
+      const load = new Load(one.protocol, server.port);
       for (const size of sizes) {
-        const result = await busy(server, load, size, times);
-        results.get(name)!.get(size)!.push(result);
+        const cold = size === sizes[0] && !quick; // a server runs for long
+        const times = quick ? [400, 400] : [cold ? 2000 : 400, 600, 600];
+        const more = await busy(one, server, load, size, times);
+        results.get(one.name)!.get(size)!.push(...more);
       }
       load.end();
       end(server);
@@ -218,189 +268,94 @@ async function deliveries(sizes: number[], quick: boolean): Promise<Results> {
   return results;
 }
 
-function ofSize(results: Results, name: string, size: number): Result[] {
-  return results.get(name)?.get(size) ?? [];
-}
+export async function deliveries(quick: boolean, write: boolean) {
+  const sizes = quick ? [20, 200] : [20, 200, 1000];
+  const all = [...BROKERS, ...quick ? FEW_HUBS : HUBS];
+  const here = all.filter(({ there }) => there);
+  const results = await measure(here, sizes, quick);
+  const of = (name: string, size: number, which: keyof Result) =>
+    (results.get(name)?.get(size) ?? []).map((one) => one[which]);
 
-/** The stretches' figures, of all rounds. */
-function figures(results: Result[], which: keyof Stretch): number[] {
-  return results.flatMap(({ stretches }) => stretches.map((one) => one[which]));
-}
+  if (write) {
+    const rows = [...BROKERS, ...FEW_HUBS]
+      .filter(({ there }) => there)
+      .map(({ name, protocol }) => ({
+        name: protocol === "hub" ? `the hub, ${name}` : name,
+        ours: protocol === "hub",
+        costs: sizes.map((size) => median(of(name, size, "cost"))),
+      }));
+    writeFileSync(path(PROJECT, "test/bench/plot.svg"), plot(sizes, rows));
+  }
 
-/** How many times more it delivers per processor second; for each round. */
-function times(results: Result[], than: Result[]): number[] {
-  return results.map((one, i) =>
-    median(figures([one], "perProcessorSecond")) /
-    median(figures(than.slice(i, i + 1), "perProcessorSecond"))
-  );
-}
-
-const NAMES = ["Python relay", "C relay", ...runtimes.map(({ name }) => name)];
-
-function deliveryTable(results: Results, size: number): string {
-  const python = ofSize(results, "Python relay", size);
-  const thousands = (all: number[]) => spread(all.map((n) => n / 1000));
-  const percent = (all: number[]) => `${(median(all) * 100).toFixed(0)} %`;
-  const rows = NAMES.map((name) => {
-    const all = ofSize(results, name, size);
-    if (all.length === 0) return [name, MISSING];
-    const total = (which: "dropped" | "lost" | "repeated" | "missing") =>
-      count(sum(all.map((one) => one[which])));
+  const columns = (size: number): Column[] => {
+    const share = (which: keyof Result) => (name: string) =>
+      `${(median(of(name, size, which)) * 100).toFixed(0)} %`;
+    const thousands =
+      (which: keyof Result, unit: (n: number) => number) => (name: string) =>
+        spread(of(name, size, which).map((n) => unit(n) / 1000));
+    const than = (other: Contestant) => (name: string) =>
+      name === other.name
+        ? ""
+        : spread(ratios(of(other.name, size, "cost"), of(name, size, "cost")));
     return [
-      name,
-      thousands(figures(all, "perProcessorSecond")),
-      all === python ? "" : spread(times(all, python)),
-      thousands(figures(all, "perSecond")),
-      percent(figures(all, "server")),
-      percent(figures(all, "load")),
-      figure(median(figures(all, "perDatagram"))),
-      total("dropped"),
-      total("lost"),
-      total("repeated"),
-      total("missing"),
+      ["1,000 lines per processor second", thousands("cost", (n) => 1e6 / n)],
+      ["/ plain relay", than(relay)],
+      ["/ nats-server", than(nats)],
+      ["1,000 lines per second", thousands("perSecond", (n) => n)],
+      ["server busy", share("server")],
+      ["load busy", share("load")],
+      ["MB", (name) => figure(median(of(name, size, "memory")))],
+      ["missing", (name) => figure(sum(of(name, size, "missing")))],
     ];
-  });
-  const head = [
-    `${count(size)} members`,
-    "1,000 lines per processor second",
-    "/ Python",
-    "1,000 lines per second",
-    "server busy",
-    "load busy",
-    "lines a datagram",
-    "dropped by server",
-    "by members",
-    "repeated",
-    "missing",
-  ];
-  return table(head, rows);
-}
-
-/** Where the load was the bottleneck. */
-function heldBack(results: Results, sizes: number[]): string {
-  const all = NAMES.flatMap((name) =>
-    sizes.filter((size) => {
-      const result = ofSize(results, name, size);
-      return median(figures(result, "load")) > 0.9 &&
-        median(figures(result, "server")) < 0.9;
-    }).map((size) => `${name} at ${count(size)}`)
-  );
-  return all.join(", ") || "none";
-}
-
-function costTable(results: Results, sizes: number[]): string {
-  const rows = NAMES.map((name) => {
-    if (!results.has(name)) return [name, MISSING];
-    const costs = sizes.map((size) =>
-      figures(ofSize(results, name, size), "perProcessorSecond")
-        .map((lines) => 1e6 / lines)
-    );
-    const ratio = median(costs.at(-1)!) / median(costs[0]!);
-    return [name, ...costs.map(spread), ratio.toFixed(2)];
-  });
-  const head = ["µs a delivery", ...sizes.map((size) => `at ${count(size)}`)];
-  return table([...head, `${count(sizes.at(-1)!)} / ${sizes[0]}`], rows);
-}
-
-// ---- Memory ----
-
-const MEMBERS = 1000;
-const FILLINGS = 3;
-
-/** What makes a runtime tell, at a signal, how much it has in use. */
-function telling(runtime: Runtime): Runtime {
-  const file = path(PROJECT, "test/bench/heap.ts");
-  const flags: Record<string, string[]> = {
-    Bun: ["--expose-gc", "--preload", file],
-    Deno: ["--v8-flags=--expose-gc", "--preload", file],
   };
-  const node = ["--expose-gc", "--import", file];
-  const command = [...runtime.command, ...flags[runtime.name] ?? node];
-  return { ...runtime, command };
-}
+  const names = all.map(({ name }) => name);
+  return `## 3. Group
 
-/** What a program has in use, in KB, when its garbage has been thrown away. */
-async function inUse(server: Server): Promise<number> {
-  const pid = family(server.pid)[1] ?? server.pid; // tsx has one inside
-  server.stderr = "";
-  process.kill(pid, "SIGUSR2");
-  await server.until(() => server.stderr.includes(" bytes in use\n"));
-  return parseInt(server.stderr) / 1024;
-}
+![What a line costs the server for each member that gets it](plot.svg)
 
-interface Filling {
-  inUse: number; // KB a member
-  resident: number; // KB a member, at the first filling
-  empty: number; // MB resident when the hub was new
-  full: number; // MB resident at last
-}
+What a line costs the server for each member that gets it, and a client that gets
+it and shows it, in µs of processor time:
 
-async function fill(runtime: Runtime): Promise<Filling> {
-  const server = await startHub(bench, silent(telling(runtime)));
-  const load = new Load("hub", server.port);
-  const now = async () => {
-    await pause(300); // ms, for what is on its way
-    const resident = memory(server.pid).largest * 1024;
-    return { resident, inUse: await inUse(server) };
-  };
-  const [empty, full] = [[await now()], [await now()]];
-  for (let i = 0; i < FILLINGS; i++) {
-    await load.ask("join", MEMBERS, 0);
-    full[i] = await now();
-    await load.ask("quit");
-    empty.push(await now());
+${
+    tableOf(names, results, [
+      ...sizes.map((size): Column => [
+        `${figure(size)} members`,
+        (name) => spread(of(name, size, "cost")),
+      ]),
+      ["a client", (name) => spread(of(name, WITH_CLIENT, "client"))],
+    ])
   }
-  load.end();
-  end(server);
-  const grown = (which: "inUse" | "resident") =>
-    full.map((one, i) => (one[which] - empty[i]![which]) / MEMBERS);
-  return {
-    inUse: Math.max(...grown("inUse").slice(1)),
-    resident: grown("resident")[0]!,
-    empty: empty[0]!.resident / 1024,
-    full: full.at(-1)!.resident / 1024,
-  };
-}
 
-async function memoryPage(): Promise<string> {
-  if (NOT_LINUX) return `### Memory\n\nNot measured: ${NOT_LINUX}.\n`;
-  const targets: string[] = [];
-  const rows: string[][] = [];
-  for (const runtime of runtimes) {
-    progress(`memory: ${runtime.name}`);
-    const { name, version } = runtime;
-    if (version === "") {
-      rows.push([name, MISSING]);
-      continue;
-    }
-    const { inUse, resident, empty, full } = await fill(runtime);
-    rows.push([name, ...[inUse, resident, empty, full].map(figure)]);
-    targets.push(target(`${name}, KB a member`, inUse, "at most", MEMORY));
+${TALKERS} of the members talk all the time: each says 8 lines at once, and the next ones
+when it has heard these. The load speaks each server's protocol itself
+(test/bench/members.ts): the hub's with its requests and acknowledgements, NATS
+and MQTT 3.1.1 (QoS 0) over TCP, and datagrams of a line each for the plain relay
+(test/bench/relay.py), which has neither acknowledgements nor repetitions. It is
+the same lines, not the same service: TCP and the hub make up for what a network
+loses, and the brokers have much that the hub has not, such as subjects, accounts
+and encryption. A client is a whole program, whose screen is a file:
+group/client.ts on the hub's runtime; for the others the plainest that prints
+lines, on ${NODE.name} (test/bench/plain-client.ts).
+
+${
+    sizes.map((size) =>
+      `With ${figure(size)} members:\n\n${
+        tableOf(names, results, columns(size))
+      }`
+    ).join("\n\n")
   }
-  const head = [
-    "",
-    "in use, KB a member",
-    "resident, KB a member",
-    "resident when new, MB",
-    "resident at last, MB",
-  ];
-  return `### Memory
 
-${table(head, rows)}
-
-The hub is filled with ${
-    count(MEMBERS)
-  } members ${FILLINGS} times and emptied again; their sockets
-are in other processes. In use: what a full hub's heap holds more than an empty
-one's, after garbage collection, divided by the members; the greater of the last
-two fillings, as the first one also compiles code and fills the store of lines.
-Resident: how much memory the system gave to the program for the first filling,
-by members: with garbage and room for more, as each of the ${
-    count(MEMBERS)
-  } is announced to
-all the others.
-
-${targets.join("\n")}
+Busy is the share of one processor, for the load that of the busiest of its
+processes (${LOADS} here): where neither is near 100 %, they waited for each other. MB is
+the server's memory then. Missing are lines that a member did not get, in all
+rounds together. ${
+    quick
+      ? "1 round."
+      : "2 rounds in turn, twice in each, median and quartiles."
+  } Wanted, in lines per processor second: at
+200 members at least 8 times the plain relay and twice nats-server (on Deno as
+much as that), at 20 members 1.3 times nats-server; and a delivery at 1,000
+members no dearer than at 200.
 `;
 }
 
@@ -408,85 +363,85 @@ ${targets.join("\n")}
 
 const SCREENS = ["ada", "ben", "cleo", "dan", "eve"];
 
-async function delays(runtime: Runtime, lines: number): Promise<number[]> {
-  const hub = await startHub(bench, silent(runtime));
-  const members = await Promise.all(
-    SCREENS.map((name) => join(bench, runtime, name, hub.port)),
+interface Delays {
+  ms: number[]; // from a line said to the moment when the last screen shows it
+  others: number; // lines a second that are said meanwhile
+}
+
+async function delay(
+  { start, client }: Contestant,
+  lines: number,
+  flooded: boolean,
+): Promise<Delays> {
+  const server = await start();
+  // The benchmark must not be busy with reading the flood.
+  const few = `"$@" | grep --line-buffered -e ' joined (' -e '^ada: '`;
+  const filtered = ["sh", "-c", few, "sh"];
+  const screens = SCREENS.map((name) =>
+    new Program(bench, [...filtered, ...client(name, server.port)])
   );
-  const all: number[] = [];
+  await Promise.all(
+    screens.map((one, i) =>
+      one.until(() => one.stdout.includes(`${SCREENS[i]} joined (`))
+    ),
+  );
+  const said = "a line of the flood";
+  const screen = scratch("flood");
+  writeFileSync(screen, "");
+  const flood = ["sh", "-c", `yes '${said}' | "$@" >>'${screen}'`, "sh"];
+  const flo = flooded
+    ? [new Program(bench, [...flood, ...client("flo", server.port)])]
+    : [];
+  await pause(flooded ? 2000 : 0); // ms
+  const [before, first] = [statSync(screen).size, performance.now()];
+  const ms: number[] = [];
   for (let i = 0; i < lines; i++) {
-    await pause(10 + Math.random() * 20); // ms, so that all are idle
+    await pause(5 + Math.random() * 10); // ms
     const began = performance.now();
-    members[0]!.write(`line ${i}\n`);
+    screens[0]!.write(`line ${i}\n`);
     const shown = `ada: line ${i}\n`;
     await Promise.all(
-      members.map((one) => one.until(() => one.stdout.endsWith(shown))),
+      screens.map((one) => one.until(() => one.stdout.endsWith(shown))),
     );
-    all.push(performance.now() - began);
+    ms.push(performance.now() - began);
   }
-  end(hub, ...members);
-  return all.slice(Math.ceil(lines / 10)); // the first ones warm up
+  const size = (statSync(screen).size - before) / `flo: ${said}\n`.length;
+  const others = size / (performance.now() - first) * 1000;
+  end(server, ...screens, ...flo);
+  return { ms: ms.slice(Math.ceil(lines / 10)), others }; // the first warm up
 }
 
-async function delayPage(lines: number): Promise<string> {
-  const rows: string[][] = [];
-  for (const runtime of runtimes) {
-    progress(`delay: ${runtime.name}`);
-    if (runtime.version === "") {
-      rows.push([runtime.name, MISSING]);
-      continue;
-    }
-    const all = await delays(runtime, lines);
-    const [middle, most] = [0.5, 0.99].map((q) => quantile(all, q).toFixed(2));
-    rows.push([runtime.name, middle!, most!]);
+export async function delays(quick: boolean): Promise<string> {
+  const lines = quick ? 40 : 160;
+  const contestants = [nats, ...quick ? FEW_HUBS : HUBS];
+  const results = new Map<string, Record<"idle" | "flooded", Delays>>();
+  for (const one of contestants.filter(({ there }) => there)) {
+    progress(`delay: ${one.name}`);
+    results.set(one.name, {
+      idle: await delay(one, lines, false),
+      flooded: await delay(one, lines, true),
+    });
   }
-  return `### Delay
+  const names = contestants.map(({ name }) => name);
+  const at = (which: "idle" | "flooded", share: number) => (name: string) =>
+    figure(quantile(results.get(name)![which].ms, share));
+  return `## 4. Delay
 
-${table(["", "median, ms", "99th percentile, ms"], rows)}
+${
+    tableOf(names, results, [
+      ["idle: median, ms", at("idle", 0.5)],
+      ["99th percentile, ms", at("idle", 0.99)],
+      ["flood, 1,000 lines/s", (name) =>
+        figure(results.get(name)!.flooded.others / 1000)],
+      ["flooded: median, ms", at("flooded", 0.5)],
+      ["99th percentile, ms", at("flooded", 0.99)],
+    ])
+  }
 
 From a line written to one client's stdin to the moment when the last of ${SCREENS.length}
-clients shows it, in a group where nothing else happens; ${lines} lines, of which the
-first tenth is not counted. All of them are processes of group/client.ts.
+clients shows it: when nothing else happens, and while the program yes is piped
+into a sixth client. ${lines} lines, of which the first tenth is not counted. All are
+processes, of group/client.ts at the hub and of test/bench/plain-client.ts at
+nats-server, which share the processors of this machine.
 `;
-}
-
-export async function group({ quick }: Options): Promise<string> {
-  const sizes = quick ? [20, 200] : [20, 200, 1000];
-  const results = await deliveries(sizes, quick);
-  const python = ofSize(results, "Python relay", 200);
-  const [least, most] = [sizes[0]!, sizes.at(-1)!];
-  const targets = there.flatMap(({ name }) => {
-    const more = median(times(ofSize(results, name, 200), python));
-    const cost = (size: number) =>
-      1 / median(figures(ofSize(results, name, size), "perProcessorSecond"));
-    const grown = cost(most) / cost(least);
-    return [
-      target(`${name}, 200 members, / Python`, more, "at least", TIMES),
-      target(`${name}, cost at ${most} / at ${least}`, grown, "at most", 1),
-    ];
-  });
-  return `## 3. Group
-
-${sizes.map((size) => deliveryTable(results, size)).join("\n\n")}
-
-${TALKERS} of the members talk all the time, as group/client.ts does: each says 8 lines in
-a datagram, and the next ones when these are taken. At a relay it has 8 lines in
-flight, each in a datagram of its own, and says the next one when one came back. A
-relay passes each line on in a datagram of its own, and has no acknowledgements,
-numbers or repetitions. Nobody asks for a line again: what a socket dropped is
-missing, and counted (in the last four columns, in all rounds together).
-
-Processes of the load: ${LOADS}. Busy is the share of one processor, for the load
-that of its busiest process. Where neither is near 100 %, they waited for each
-other or for a processor that other programs had. Held back by the load, which
-was over 90 % when the server was under it: ${heldBack(results, sizes)}.
-That limits lines per second, not lines per processor second of the server. The
-server's console goes to /dev/null.
-
-${costTable(results, sizes)}
-
-${targets.join("\n")}
-
-${quick ? "" : await memoryPage()}
-${await delayPage(quick ? 40 : 220)}`;
 }

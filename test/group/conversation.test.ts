@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
 import { join, others, startHub, startMember } from "../support/group.ts";
 import type { Program } from "../support/processes.ts";
 import { onEveryRuntime } from "../support/runtimes.ts";
@@ -22,10 +23,10 @@ onEveryRuntime("a conversation in pipes", async (t, runtime) => {
   await show([alice, bob], "alice: hello");
   await hub.until(() => hub.stdout.endsWith("\n"));
   const from = /^来自\[127\.0\.0\.1:\d{1,5}\]的消息: /.exec(hub.stdout)?.[0];
-  await show([hub], `${from}hello`);
+  await show([hub], `${from}alice: hello`);
   alice.write("你好 👋🏽\n");
   await show([alice, bob], "alice: 你好 👋🏽");
-  await show([hub], `${from}你好 👋🏽`);
+  await show([hub], `${from}alice: 你好 👋🏽`);
 
   bob.write("/name robert\n");
   await show([hub, alice, bob], "* bob is now robert");
@@ -35,6 +36,20 @@ onEveryRuntime("a conversation in pipes", async (t, runtime) => {
   await bob.until(() => /^\* .*\n$/.test(bob.stdout));
   assert.match(bob.stdout, /no such command/);
   bob.stdout = "";
+
+  for (
+    const [wanted, answer] of [
+      ["two words", "* a name has no spaces"],
+      ["ALICE", "* ALICE is taken"],
+      ["a:b", "* not a name: 1 to 20 letters, digits, _ . -"],
+    ]
+  ) {
+    bob.write(`/name ${wanted}\n`);
+    await show([bob], answer!);
+  }
+  bob.write("\n\n"); // which says nothing
+  bob.write("/who\n");
+  await show([bob], "* 2 here: alice, robert");
 
   // The client answers this one itself; in a pipe, stdout is for the group.
   bob.write("/help\n");
@@ -51,8 +66,25 @@ onEveryRuntime("a conversation in pipes", async (t, runtime) => {
   await show([bob], "robert: bye");
   await alice.prints("robert: bye\n* robert left (1 here)\n");
   await hub.until(() => hub.stdout.endsWith(" left (1 here)\n"));
-  assert.match(hub.stdout, /^来自\[.*\]的消息: bye\n\* robert left/);
+  assert.match(hub.stdout, /^来自\[.*\]的消息: robert: bye\n\* robert left/);
   assert.equal(hub.stderr + alice.stderr + carol.stderr, "");
+});
+
+onEveryRuntime("a line in a quiet group", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await join(t, others(runtime)[0]!, "alice", hub.port);
+  const bob = await join(t, others(runtime)[1]!, "bob", hub.port);
+  const delays: number[] = [];
+  for (let n = 1; n <= 11; n++) {
+    await pause(100);
+    const since = performance.now();
+    alice.write(`line ${n}\n`);
+    await bob.until(() => bob.stdout.endsWith(`alice: line ${n}\n`));
+    delays.push(performance.now() - since);
+  }
+  const median = delays.toSorted((a, b) => a - b)[5]!;
+  t.diagnostic(`it takes ${median.toFixed(1)} ms`);
+  assert(median < 60, `it takes ${median} ms`); // nothing is waited for
 });
 
 onEveryRuntime("all of the input before the end of it", async (t, runtime) => {

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import process from "node:process";
-import { join, joinRaw, openRaw, others, startHub } from "../support/group.ts";
+import {
+  count,
+  join,
+  joinProgram,
+  joinRaw,
+  openRaw,
+  others,
+  startHub,
+} from "../support/group.ts";
 import { generator, randomBytes } from "../support/random.ts";
 import { onEveryRuntime } from "../support/runtimes.ts";
 
@@ -21,7 +29,7 @@ function escaped(first: number, last = first): [string, string] {
 const SAID: [string | number[], string][] = [
   ["hello", "hello"],
   [" two  spaces ", " two  spaces "],
-  ["", ""],
+  ["#1 is mine", "#1 is mine"], // not a head
   escaped(0x00, 0x1f),
   escaped(0x7f, 0x9f),
   escaped(0x2028, 0x2029),
@@ -55,15 +63,32 @@ onEveryRuntime("what a member says, as all see it", async (t, runtime) => {
     await bob.settles();
     const numbered = bob.lines.filter((line) => /^\d+ /.test(line));
     assert.equal(numbered.length, 1, bob.lines.join("\n"));
-    await hub.prints(`来自[127.0.0.1:${alice.port}]的消息: ${shown}\n`);
+    await hub.prints(`来自[127.0.0.1:${alice.port}]的消息: alice: ${shown}\n`);
   }
   const two = "one\nbob: two"; // two lines in one datagram
   hub.stdout = "";
   await alice.send(two);
   await bob.hears("alice: one");
   await bob.hears("alice: bob: two");
-  const from = `来自[127.0.0.1:${alice.port}]的消息: `;
+  const from = `来自[127.0.0.1:${alice.port}]的消息: alice: `;
   await hub.prints(`${from}one\n${from}bob: two\n`);
+});
+
+onEveryRuntime("an empty line says nothing", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinRaw(t, hub.port, "alice");
+  const bob = await joinProgram(t, hub.port, "bob");
+  await alice.hears("* bob joined (2 here)");
+  alice.forget();
+  for (const nothing of ["", "\n", "\r\n", "\n".repeat(1199)]) {
+    await alice.send(nothing);
+    await alice.settles();
+  }
+  await bob.ask("/say 1 ", "/say 2 hello"); // but its number is taken
+  await alice.hears("bob: hello");
+  const numbered = alice.lines.filter((line) => /^\d+ /.test(line));
+  assert.deepEqual(numbered, ["3 bob: hello"]);
+  assert(bob.lines.includes("/said 2"), bob.lines.join("\n"));
 });
 
 onEveryRuntime("what is too long is not said", async (t, runtime) => {
@@ -87,133 +112,204 @@ onEveryRuntime("what is too long is not said", async (t, runtime) => {
 
 onEveryRuntime("numbers that make no sense", async (t, runtime) => {
   const hub = await startHub(t, runtime);
-  const alice = await joinRaw(t, hub.port, "alice");
+  const alice = await joinProgram(t, hub.port, "alice");
   const bob = await joinRaw(t, hub.port, "bob");
   for (
     const line of [
       ...["/say 99999999999999999999 x", "/say 999999999999999 x", "/say 0 x"],
       ...["/say -1 x", "/say 1.5 x", "/say 1e0 x", "/say x x", "/say", "/say "],
-      ...["/say 1", "/say 0x1 x", "/say  1 x", "/say NaN x", "/say Infinity x"],
+      ...["/say 0x1 x", "/say  1 x", "/say NaN x", "/say Infinity x"],
       ...["/have 999999999999999", "/have 99999999999999999999", "/have -1"],
       ...["/have", "/have x", "/have 0", "/have 1.5", "/have 1e3", "/have NaN"],
+      ...["/have 0 1", "/have 0 -", "/have 0 2-1", "/have 0 x-y", "/have 0 1-"],
+      ...["/have 0 0-999999999999999", "/have 0 -5-5", "/have 1 1-1-1"],
       ...["/said 5", "/welcome 5 x", "/gone 7", "/full", "/join", "/join x"],
     ]
   ) {
-    await alice.send(line);
-    await alice.settles();
+    await alice.ask(line);
   }
   assert(!alice.lines.includes("/said 1"), alice.lines.join("\n"));
-  await alice.send("/say 1 one");
+  await alice.ask("/say 1 one");
   await bob.hears("alice: one");
   const spoken = bob.heard.filter((line) => line.startsWith("alice: "));
   assert.deepEqual(spoken, ["alice: one"]);
 });
 
+onEveryRuntime("heads that are none", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinProgram(t, hub.port, "alice");
+  const bob = await joinRaw(t, hub.port, "bob");
+  await alice.hears("* bob joined (2 here)");
+  alice.forget();
+  const { token } = alice;
+  for (
+    const head of [
+      ...["#", "# ", `#${token}`, `#${token} `, `#${token} x`, `#${token} -1`],
+      ...[`#${token} 1.5`, `#${token} 9999999999999999`, `#${token}  9`],
+      ...[`#${token.slice(1)} 99`, `#${token}0 99`, `#${"é".repeat(16)} 99`],
+      ...[` #${token} 99`, `# ${token} 99`, `\ufeff#${token} 99`],
+      ...[`#${token} 99 99`, `##${token} 99`, `#${token}\n99`, "hello"],
+      ...[`#${token} 1`, `#${token} 0`], // late copies
+    ]
+  ) {
+    await alice.send(`${head}\n/say 1 forged\n/quit\n`);
+    await alice.send(`${head}\n/join\n`);
+    await alice.settles();
+  }
+  await alice.ask("/say 1 true");
+  await bob.hears("alice: true");
+  assert.deepEqual(bob.heard.slice(1), [
+    ...["* bob joined (2 here)", "/welcome 1 bob", "alice: true"],
+  ]);
+});
+
 onEveryRuntime("each number is taken once", async (t, runtime) => {
   const hub = await startHub(t, runtime);
-  const alice = await joinRaw(t, hub.port, "alice");
-  const bob = await joinRaw(t, hub.port, "bob");
+  const alice = await joinProgram(t, hub.port, "alice");
+  const bob = await joinProgram(t, hub.port, "bob");
 
-  await alice.send("/say 2 two");
-  await alice.settles();
+  await alice.ask("/say 2 two");
   assert(!alice.lines.includes("/said 2"));
-  await alice.send("/say 1 one");
-  await alice.until(() => alice.lines.includes("/said 1"));
-  await alice.send("/say 1 one again");
-  await alice.send("/say 2 two\n/say 3 three\n/say 5 five\n/say 2 two again");
-  await alice.until(() => alice.lines.includes("/said 3"));
-  await alice.send("/say 4 four");
-  await alice.until(() => alice.lines.includes("/said 4"));
+  await alice.ask("/say 1 one");
+  assert.equal(alice.lines.at(-2), "/said 1");
+  await alice.request("/say 1 one again");
+  await alice.ask("/say 2 two", "/say 3 three", "/say 5 five", "/say 2 again");
+  assert.equal(alice.lines.at(-2), "/said 3");
+  await alice.ask("/say 4 four");
+  assert.equal(alice.lines.at(-2), "/said 4");
 
   // The numbers of one are not those of another.
-  await bob.send("/say 5 five");
-  await bob.send("/say 1 mine");
-  await bob.until(() => bob.lines.includes("/said 1"));
-  await alice.send("/say 5 last");
+  await bob.ask("/say 5 five");
+  await bob.ask("/say 1 mine");
+  assert.equal(bob.lines.at(-2), "/said 1");
+  await alice.ask("/say 5 last");
   await bob.hears("alice: last");
   assert.deepEqual(bob.heard.filter((line) => /^\w+: /.test(line)), [
     ...["alice: one", "alice: two", "alice: three", "alice: four"],
     ...["bob: mine", "alice: last"],
   ]);
+});
 
-  // Nor does one that leaves and comes back count on.
-  await bob.send("/quit");
+onEveryRuntime("who has left stays away", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinRaw(t, hub.port, "alice");
+  const bob = await openRaw(t, hub.port);
+  bob.token = "0123456789abcdef";
+  const cookie = await bob.cookie();
+  await bob.ask(`/join ${cookie} bob 0`, "/say 1 /quit");
   await bob.hears("* goodbye");
-  await bob.send(`/join ${await bob.cookie()} bob`);
-  await bob.send("/say 1 anew");
-  await alice.hears("bob: anew");
+  await alice.hears("* bob left (1 here)");
+  // A late copy, under a time that could be true.
+  bob.forget();
+  await bob.ask(`/join ${cookie} bob 0`, "/say 1 /quit", "/say 2 a ghost");
+  await bob.hears("* goodbye"); // as often as it asks, for answers get lost
+  await alice.send("anybody?");
+  await alice.hears("alice: anybody?");
+  assert.equal(alice.heard.filter((one) => one.startsWith("* bob ")).length, 2);
+});
+
+onEveryRuntime("where the numbers begin", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinRaw(t, hub.port, "alice");
+  const bob = await openRaw(t, hub.port);
+  bob.token = "0123456789abcdef";
+  const cookie = await bob.cookie();
+  // A new hub knows from the /join what the former one has taken.
+  await bob.ask(`/join ${cookie} bob 41`, "/say 41 old", "/say 42 new");
+  assert.equal(bob.lines.at(-1 - 2), "/said 42", bob.lines.join("\n"));
+  await bob.ask(`/join ${cookie} bob 7`, "/say 8 older", "/say 43 newer");
+  await alice.hears("bob: newer");
+  assert.deepEqual(alice.heard.filter((line) => line.startsWith("bob: ")), [
+    ...["bob: new", "bob: newer"],
+  ]);
 });
 
 onEveryRuntime("an answer that got lost", async (t, runtime) => {
   const hub = await startHub(t, runtime);
-  const alice = await joinRaw(t, hub.port, "alice");
-  for (let times = 1; times <= 2; times++) {
-    await alice.send("/say 1 /who");
-    await alice.until(() =>
-      alice.lines.filter((line) => line === "* 1 here: alice").length === times
-    );
+  const alice = await joinProgram(t, hub.port, "alice");
+  for (let times = 1; times <= 3; times++) {
+    await alice.ask("/say 1 /who");
+    const answers = count(alice.lines.join("\n"), "* 1 here: alice");
+    assert.equal(answers, times);
   }
 });
 
 onEveryRuntime("a line and its acknowledgement", async (t, runtime) => {
   const hub = await startHub(t, runtime);
-  const alice = await joinRaw(t, hub.port, "alice");
+  const alice = await joinProgram(t, hub.port, "alice");
   alice.forget();
-  await alice.send("/say 1 hello");
-  await alice.hears("alice: hello");
-  // In one datagram: who waits for it, waits until the hub has sent the line.
-  assert.deepEqual(alice.lines, ["/said 1", "2 alice: hello"]);
+  await alice.ask("/say 1 hello\n/have 1");
+  // In one datagram: a line that is on its way is no gap, and who leaves when
+  // it has all of them has seen its own last one.
+  assert.deepEqual(alice.lines, ["2 alice: hello", "/said 1", "/sent 2"]);
   assert.equal(alice.datagrams.length, 1);
 });
 
 onEveryRuntime("a small question, a small answer", async (t, runtime) => {
   const hub = await startHub(t, runtime);
-  const alice = await joinRaw(t, hub.port, "alice");
+  const alice = await joinProgram(t, hub.port, "alice");
   for (let k = 1; k <= 40; k++) {
-    await alice.send(`/say ${k} ${"x".repeat(1000)}`);
-    await alice.until(() => alice.lines.includes(`/said ${k}`));
+    await alice.ask(`/say ${k} ${"x".repeat(1000)}`, `/have ${alice.have}`);
   }
-  await alice.hears("alice: " + "x".repeat(1000));
-  await alice.settles();
   // Whose address is on it may not have sent it.
   alice.forget();
-  await alice.send(
-    Array.from({ length: 40 }, (_, i) => `/have ${i}`).join("\n"),
-  );
+  await alice.ask(...Array.from({ length: 40 }, () => "/have 0 1-40"));
   await alice.settles();
-  await alice.settles();
-  assert(
-    alice.datagrams.length <= 2 + 2,
-    `${alice.datagrams.length} datagrams`,
-  );
+  assert(alice.datagrams.length <= 2, `${alice.datagrams.length} datagrams`);
+  assert(alice.lines[0]!.startsWith("/said 40"), alice.lines[0]);
+});
+
+onEveryRuntime("what is missing is sent again", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinProgram(t, hub.port, "alice");
+  for (let k = 1; k <= 9; k++) await alice.ask(`/say ${k} line ${k}`);
+  await alice.settles(); // has all 10
+  for (
+    const [ask, numbers] of [
+      ["/have 10 3-5", [3, 4, 5]],
+      ["/have 2 3-4 7-8 10-10", [3, 4, 7, 8, 10]],
+      ["/have 8 9-99", [9, 10]],
+    ] as const
+  ) {
+    alice.forget();
+    await alice.ask(ask);
+    const lines = alice.lines.filter((line) => /^\d/.test(line));
+    assert.deepEqual(lines.map((line) => parseInt(line)), numbers);
+    for (const line of lines) {
+      assert(line.endsWith(` alice: line ${parseInt(line) - 1}`), line);
+    }
+  }
+});
+
+onEveryRuntime("no more than a program has room for", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinProgram(t, hub.port, "alice");
+  const bob = await joinProgram(t, hub.port, "bob"); // it has line 2, and says no more
+  for (let k = 1; k <= 600; k++) {
+    await alice.ask(`/say ${k} line ${k}`, `/have ${alice.have}`);
+  }
+  await bob.until(() => bob.have >= 2 + 512 - 1);
+  assert.equal(bob.have, 1 + 512);
+  await bob.settles();
+  await bob.hears("alice: line 600");
 });
 
 onEveryRuntime("who comes gets what comes after", async (t, runtime) => {
   const hub = await startHub(t, runtime);
-  const alice = await joinRaw(t, hub.port, "alice");
+  const alice = await joinProgram(t, hub.port, "alice");
   for (let k = 1; k <= 20; k++) {
     const late = await openRaw(t, hub.port);
     const join = `/join ${await late.cookie()} late${k}`;
     await Promise.all([
-      alice.send(`/say ${2 * k - 1} one\n/say ${2 * k} two`),
+      alice.request(`/say ${2 * k - 1} one`, `/say ${2 * k} two`),
       late.send(join),
     ]);
     await late.hears(`* late${k} joined (${k + 1} here)`);
-    const welcome = late.lines.find((line) => line.startsWith("/welcome "))!;
+    await late.until(() => late.lines.at(-1)!.startsWith("/welcome "));
+    const welcome = late.lines.at(-1)!;
     const first = late.lines.find((line) => /^\d/.test(line))!;
     assert.equal(parseInt(first), Number(welcome.split(" ")[1]) + 1);
   }
-});
-
-onEveryRuntime("a line on its way is no gap", async (t, runtime) => {
-  const hub = await startHub(t, runtime);
-  const alice = await joinRaw(t, hub.port, "alice");
-  await alice.send("/say 1 hello\n/have 1");
-  await alice.hears("alice: hello");
-  await alice.settles();
-  // Else a client could leave before it has seen its own last line.
-  assert(alice.lines.includes("/have 2"), alice.lines.join("\n"));
-  assert.equal(alice.heard.filter((line) => line === "alice: hello").length, 1);
 });
 
 // The kernel tells a socket that a datagram found nobody, and some runtimes
@@ -225,16 +321,19 @@ onEveryRuntime("a member that is no longer there", async (t, runtime) => {
   const alice = await joinRaw(t, hub.port, "alice");
   gone.close();
   for (let k = 1; k <= 10; k++) {
-    await alice.send(`/say ${k} line ${k}`);
-    await bob.hears(`alice: line ${k}`); // which it has not asked for
+    await alice.send(`line ${k}`);
+    await bob.hears(`alice: line ${k}`);
   }
 });
 
-// None of these is a name, or Straße has it already.
-const REFUSED = [
-  ...["", " ", "x".repeat(21), "x".repeat(500), "a:b", "*", "a,b", "a\tb"],
+// What cannot be had as a name, and why.
+const NO_NAME = [
+  ...["", "x".repeat(21), "x".repeat(500), "a:b", "*", "a,b", "a\tb", "\u0301"],
   ...["🙂", "../x/", ">>>", "\ufffd", "\u202ealice", "al\u200bice", "\ufe0f"],
   ...["al\u00adice", "\u{e0061}", "\u3164"], // of these one would see nothing
+];
+const SPACED = [" ", "  ", "a b", " alice", "alice ", "Straße 2"];
+const TAKEN = [
   ...["Straße", "STRASSE", "strasse", "ＳＴＲＡＳＳＥ", "straſſe", "STRAẞE"],
 ];
 
@@ -253,33 +352,61 @@ onEveryRuntime("names that cannot be had", async (t, runtime) => {
   const bob = await joinRaw(t, hub.port, "Straße");
   await alice.hears("* Straße joined (2 here)");
 
-  async function refused(name: string) {
+  /** Alice gets this answer, and everybody keeps the name. */
+  async function refused(name: string, answer: RegExp) {
     alice.lines = [];
     await alice.send(`/name ${name}`);
-    await alice.until(() => alice.heard.some((line) => line.startsWith("*")));
-    const answer = alice.lines.join("\n");
-    assert(!answer.includes(" is now "), `${JSON.stringify(name)}: ${answer}`);
+    await alice.until(() => alice.lines.length > 0);
+    assert.match(alice.lines.join("\n"), answer, JSON.stringify(name));
   }
-  for (const name of REFUSED) await refused(name);
+  const taken = /^\* \S+ is taken$/;
+  for (const name of NO_NAME) await refused(name, /^\* not a name: 1 to 20 /);
+  for (const name of SPACED) await refused(name, /^\* a name has no spaces$/);
+  for (const name of TAKEN) await refused(name, taken);
   for (const [name, like] of ALIKE) {
     await bob.send(`/name ${name}`);
     await alice.until(() => alice.lines.at(-1)!.includes(" is now "));
     assert(alice.lines.at(-1)!.endsWith(` is now ${name.normalize("NFKC")}`));
-    await refused(like);
+    await refused(like, taken);
   }
 
   // Who wants to join under such a name is in under its address.
   await bob.send("/name bob");
   await bob.until(() => bob.lines.at(-1)!.endsWith(" is now bob"));
-  for (const name of ["BOB", "ＢＯＢ", "", "x".repeat(500), "\x1b[2J"]) {
+  for (const name of ["BOB", "ＢＯＢ", "x".repeat(500), "\x1b[2J"]) {
     const other = await openRaw(t, hub.port);
     await other.send(`/join ${await other.cookie()} ${name}`);
     const address = `127.0.0.1:${other.port}`;
-    await other.until(() => other.datagrams.length === 2);
-    assert.match(other.lines[1]!, /^\/welcome \d+ /);
-    assert(other.lines[1]!.endsWith(` ${address}`), other.lines[1]);
+    await other.until(() => other.lines.length === 3);
+    assert(other.lines[1]!.includes(`* ${address} joined`), other.lines[1]);
+    assert.match(other.lines[2]!, /^\/welcome \d+ /);
+    assert(other.lines[2]!.endsWith(` ${address}`), other.lines[2]);
     await alice.until(() => alice.lines.at(-1)!.includes(`${address} joined`));
   }
+});
+
+onEveryRuntime("another name", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinRaw(t, hub.port, "alice");
+  const bob = await joinRaw(t, hub.port, "bob");
+  await alice.hears("* bob joined (2 here)");
+  alice.lines = [];
+  await bob.send("/name bob"); // which it is: nobody needs to know
+  await bob.settles();
+  await bob.send("/name Bob");
+  await alice.hears("* bob is now Bob");
+  await bob.send("/name robert");
+  await alice.hears("* Bob is now robert");
+  await alice.send("/name bob"); // it is free again
+  await bob.hears("* alice is now bob");
+  await bob.send("/quit");
+  await alice.hears("* robert left (1 here)");
+  await alice.send("/name robert");
+  await alice.hears("* bob is now robert");
+  assert.deepEqual(alice.heard, [
+    ...["* bob is now Bob", "* Bob is now robert", "* alice is now bob"],
+    ...["* robert left (1 here)", "* bob is now robert"],
+  ]);
 });
 
 onEveryRuntime("commands that are none", async (t, runtime) => {
@@ -295,7 +422,9 @@ onEveryRuntime("commands that are none", async (t, runtime) => {
   }
   await alice.send("hello");
   await bob.hears("alice: hello");
-  assert.equal(bob.heard.at(-2), "* bob joined (2 here)");
+  assert.deepEqual(bob.heard.slice(1), [
+    ...["* bob joined (2 here)", "/welcome 1 bob", "alice: hello"],
+  ]);
 });
 
 onEveryRuntime("5,000 random datagrams", async (t, runtime) => {
@@ -307,33 +436,39 @@ onEveryRuntime("5,000 random datagrams", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const watcher = await joinRaw(t, hub.port, "watcher");
   const client = await join(t, others(runtime)[0]!, "client", hub.port);
-  const wild = await joinRaw(t, hub.port, "wild");
+  const wild = await joinProgram(t, hub.port, "wild");
+  const byHand = await joinRaw(t, hub.port, "byHand");
   const starts = ["", "/say 1 ", "/say 2 ", "/have ", "/name ", "/join ", "/"];
+  starts.push("#", `#${wild.token} `, `#${wild.token} 1e9\n`);
   for (let i = 0; i < 5000; i++) {
     const start = starts[Math.floor(random() * starts.length)]!;
     const bytes = randomBytes(random);
-    await wild.send(
+    const one = random() < 0.5 ? wild : byHand;
+    await one.send(
       Uint8Array.of(...new TextEncoder().encode(start), ...bytes),
     );
-    if (i % 10 === 0) await wild.settles();
+    if (random() < 0.5) {
+      await wild.request(start + new TextDecoder().decode(bytes));
+    }
+    if (i % 10 === 0) await watcher.settles();
   }
   await watcher.send("still there?");
   client.write("yes\n");
   await watcher.hears("client: yes");
   await client.until(() => client.stdout.endsWith("client: yes\n"));
-  await hub.until(() => hub.stdout.endsWith("的消息: yes\n"));
+  await hub.until(() => hub.stdout.endsWith("的消息: client: yes\n"));
 
   assert.doesNotMatch(hub.stdout, UNSAFE);
   assert.doesNotMatch(client.stdout, UNSAFE);
   assert.doesNotMatch(watcher.lines.join("\n"), UNSAFE);
-  for (const { datagrams } of [watcher, wild]) {
+  for (const { datagrams } of [watcher, wild, byHand]) {
     assert(datagrams.every(({ length }) => length <= 1200));
   }
   // Every line is of somebody, and of no other than who said it.
   for (const line of watcher.heard) {
     assert.match(
       line,
-      /^\/(join|welcome|said|have) |^\* \S+ is now \S+$|^\* \S+ joined \(\d here\)$|^[\p{L}\p{M}\p{Nd}_.-]{1,20}: /u,
+      /^\/(join|welcome) |^\* \S+ is now \S+$|^\* \S+ joined \(\d here\)$|^[\p{L}\p{M}\p{Nd}_.-]{1,20}: /u,
     );
     if (line.startsWith("watcher: ")) {
       assert.equal(line, "watcher: still there?");

@@ -2,40 +2,114 @@ import assert from "node:assert/strict";
 import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { startMember } from "../support/group.ts";
+import type { Program } from "../support/processes.ts";
 import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
 import { openPeer, type Peer } from "../support/udp.ts";
 
-// Here the hub is the test itself, and does what no hub should.
-
 const COOKIE = "0123456789abcdef";
+const RUN = "01234567";
 
-/** A member that waits for its welcome from the test's own socket. */
+interface Request {
+  port: number;
+  token: string;
+  time: string;
+  lines: string[];
+}
+
+/** A hub that is the test itself, and does what no hub should. */
+class Hub {
+  readonly #peer: Peer;
+  run = RUN;
+  asked: Request = { port: 0, token: "", time: "", lines: [] };
+  first = 0; // the number of the member's first line
+
+  constructor(peer: Peer) {
+    this.#peer = peer;
+  }
+
+  get port(): number {
+    return this.#peer.port;
+  }
+
+  /** The next request. */
+  async hears(): Promise<string[]> {
+    const { text, port } = await this.#peer.receive();
+    const [head = "", ...lines] = text.split("\n");
+    assert(Buffer.byteLength(text) <= 1200);
+    const match = /^#([0-9a-f]{16}) (\d+)$/.exec(head);
+    assert(match && lines.pop() === "", text); // what follows the last newline
+    const [, token = "", time = ""] = match;
+    if (this.asked.token) {
+      assert.equal(token, this.asked.token);
+      assert(Number(time) > Number(this.asked.time), "an old time");
+    }
+    this.asked = { port, token, time, lines };
+    return lines;
+  }
+
+  /** The next request with a line like this one; returns that. */
+  async awaits(line: RegExp): Promise<string> {
+    while (true) {
+      const found = (await this.hears()).find((one) => line.test(one));
+      if (found !== undefined) return found;
+    }
+  }
+
+  /** The member's line of this number, counted from 1. */
+  say(n: number, text: string): string {
+    return `/say ${this.first + n - 1} ${text}`;
+  }
+
+  answer(...lines: string[]): Promise<void> {
+    return this.send(this.asked.time, lines);
+  }
+
+  /** Answer that so many lines of the member's are taken. */
+  takes(count: number, ...lines: string[]): Promise<void> {
+    return this.answer(...lines, `/said ${this.first + count - 1}`);
+  }
+
+  news(...lines: string[]): Promise<void> {
+    return this.send("0", lines);
+  }
+
+  send(time: string, lines: string[], peer = this.#peer): Promise<void> {
+    const { token } = this.asked;
+    return this.write([`#${token} ${this.run} ${time}`, ...lines], peer);
+  }
+
+  write(lines: string[], peer = this.#peer): Promise<void> {
+    return peer.send(lines.join("\n") + "\n", this.asked.port);
+  }
+}
+
+/** A member that waits for its welcome. */
 async function knock(t: TestContext, runtime: Runtime) {
-  const hub = await openPeer(t);
+  const hub = new Hub(await openPeer(t));
   const member = startMember(t, runtime, "alice", hub.port);
-  const port = await hub.receives("/join  alice");
-  await hub.send(`/join ${COOKIE}\n`, port);
-  await hub.receives(`/join ${COOKIE} alice`);
-  return { hub, member, port };
+  const [first = "", ...others] = await hub.hears();
+  assert.match(first, /^\/join 0 alice \d+$/);
+  assert.deepEqual(others, []); // nothing is said to who has not proved to be there
+  hub.first = Number(first.split(" ")[3]) + 1;
+  await hub.answer(`/join ${COOKIE}`);
+  const proof = `/join ${COOKIE} alice ${hub.first - 1}`;
+  assert.equal((await hub.hears())[0], proof);
+  return { hub, member };
 }
 
 async function enter(t: TestContext, runtime: Runtime) {
   const entered = await knock(t, runtime);
-  await entered.hub.send("/welcome 0 alice\n", entered.port);
+  await entered.hub.takes(0, "/welcome 0 alice", "/sent 0");
   return entered;
 }
 
-/** Say a line often, until the member has said this; returns how long it took. */
-async function chat(hub: Peer, port: number, until: RegExp): Promise<number> {
+/** Say a line often, until the member asks for this; returns how long it took. */
+async function chat(hub: Hub, until: RegExp): Promise<number> {
   const since = performance.now();
   let heard = false;
-  const answer = hub.receive().then(async ({ text }) => {
-    assert.match(text, until);
-    heard = true;
-    await hub.send("/said 1\n", port);
-  });
+  const answer = hub.awaits(until).then(() => heard = true);
   for (let n = 1; !heard; n++) {
-    await hub.send(`${n} bob: chatter\n`, port);
+    await hub.news(`${n} bob: chatter`);
     await pause(20); // ms
   }
   await answer;
@@ -44,97 +118,176 @@ async function chat(hub: Peer, port: number, until: RegExp): Promise<number> {
 
 describe("a busy group", { concurrency: 6 }, () => {
   onEveryRuntime("does not put off a repeat", async (t, runtime) => {
-    const { hub, member, port } = await enter(t, runtime);
+    const { hub, member } = await enter(t, runtime);
     member.write("hello\n");
-    await hub.receives("/say 1 hello\n");
-    const ms = await chat(hub, port, /^\/say 1 hello\n$/);
+    await hub.awaits(/^\/say \d+ hello$/);
+    const ms = await chat(hub, /^\/say \d+ hello$/);
     assert(ms < 2000, `after ${ms} ms`);
   });
 
   onEveryRuntime("hears of who only listens", async (t, runtime) => {
-    const { hub, port } = await enter(t, runtime);
-    const ms = await chat(hub, port, /^\/have \d+$/);
-    assert(ms < 10_000, `after ${ms} ms`);
+    const { hub } = await enter(t, runtime);
+    const ms = await chat(hub, /^\/have [1-9]\d*$/);
+    assert(ms < 4000, `after ${ms} ms`);
   });
 });
 
 onEveryRuntime("what overtakes a line waits for it", async (t, runtime) => {
-  const { hub, member, port } = await enter(t, runtime);
-  await hub.send("1 bob: one\n", port);
-  await hub.send("3 bob: three\n/have 3\n", port);
-  await hub.receives("/have 1");
-  await hub.send("2 bob: two\n3 bob: three\n", port);
-  await member.prints("bob: one\nbob: two\nbob: three\n");
+  const { hub, member } = await enter(t, runtime);
+  await hub.news("1 bob: one");
+  await hub.news("3 bob: three", "6 bob: six");
+  await hub.awaits(/^\/have 1 2-2 4-5$/);
+  await hub.answer("4 bob: four", "2 bob: two", "5 bob: five", "/sent 6");
+  const all = ["one", "two", "three", "four", "five", "six"];
+  await member.prints(all.map((text) => `bob: ${text}\n`).join(""));
+});
+
+onEveryRuntime("a line that came to nobody", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  await hub.awaits(/^\/have 0$/); // it asks by itself
+  await hub.answer("/sent 2");
+  await hub.awaits(/^\/have 0 1-2$/);
+  await hub.answer("1 bob: one", "2 bob: two", "/sent 2");
+  await member.prints("bob: one\nbob: two\n");
 });
 
 onEveryRuntime("an answer that comes twice", async (t, runtime) => {
-  const { hub, member, port } = await enter(t, runtime);
+  const { hub, member } = await enter(t, runtime);
   member.write("/who\n");
-  await hub.receives("/say 1 /who\n");
-  await hub.send("/said 1\n* 1 here: alice\n", port);
-  await hub.send("/said 1\n* 1 here: alice\n", port);
-  await hub.send("1 bob: hello\n", port);
+  await hub.awaits(/^\/say \d+ \/who$/);
+  await hub.takes(1, "* 1 here: alice");
+  await hub.takes(1, "* 1 here: alice");
+  await hub.news("1 bob: hello");
   await member.prints("* 1 here: alice\nbob: hello\n");
 });
 
-onEveryRuntime("a long input takes its time", async (t, runtime) => {
-  const { hub, member, port } = await enter(t, runtime);
-  const lines = Array.from({ length: 500 }, (_, i) => `line ${i}\n`);
-  member.end(lines.join(""));
-  const since = performance.now();
-  let datagrams = 0;
-  for (let said = 0; said < lines.length;) {
-    const { text } = await hub.receive();
-    const last = /^\/say (\d+) .*\n$/m.exec(text.split("\n").at(-2)! + "\n");
-    if (!last || Number(last[1]) <= said) continue;
-    datagrams++;
-    said = Number(last[1]);
-    await hub.send(`/said ${said}\n`, port);
-  }
-  const ms = (performance.now() - since) / datagrams;
-  assert(datagrams < 20, `${datagrams} datagrams`);
-  assert(ms > 15, `a datagram every ${ms} ms`); // else others could not follow
-});
-
-// The hub keeps the answer to the last number that it took, and no other.
-onEveryRuntime("nothing follows a command", async (t, runtime) => {
-  const { hub, member, port } = await enter(t, runtime);
-  member.write("hello\n/who\nbye\n");
-  await hub.receives("/say 1 hello\n/say 2 /who\n");
-  await hub.send("/said 2\n* 1 here: alice\n", port);
-  await hub.receives("/say 3 bye\n");
-});
-
-onEveryRuntime("another address, the same server", async (t, runtime) => {
-  const { hub, member, port } = await enter(t, runtime);
-  await hub.send("1 bob: one\n", port);
+onEveryRuntime("a welcome that comes twice", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  await hub.news("1 bob: one");
   await member.prints("bob: one\n");
-  const other = COOKIE.slice(0, 4) + "a".repeat(12);
-  await hub.send(`/join ${other}\n`, port);
-  while ((await hub.receive()).text !== `/join ${other} alice`);
-  await hub.send("/welcome 3 alice\n", port);
-  await hub.receives("/have 1"); // of another server it would want all lines
-  await hub.send("2 bob: two\n3 bob: three\n", port);
+  // Its address is another one now; the server is the same.
+  await hub.awaits(/^\/have 1$/);
+  await hub.answer("/join aaaaaaaaaaaaaaaa");
+  await hub.awaits(/^\/join aaaaaaaaaaaaaaaa alice \d+$/);
+  assert(hub.asked.lines.includes("/have 1")); // of another it would want all
+  await hub.answer("/welcome 0 alice", "1 bob: one", "/sent 1");
+  await hub.awaits(/^\/have 1$/);
+  await hub.answer("/join bbbbbbbbbbbbbbbb");
+  await hub.awaits(/^\/join bbbbbbbbbbbbbbbb alice \d+$/);
+  await hub.answer("/welcome 3 alice", "/sent 3"); // does not tell what is shown
+  await hub.awaits(/^\/have 1 2-3$/);
+  await hub.answer("2 bob: two", "3 bob: three", "/sent 3");
   await member.prints("bob: one\nbob: two\nbob: three\n");
   assert.equal(member.stderr, "");
 });
 
-onEveryRuntime("a new cookie for each /join", async (t, runtime) => {
-  const { hub, port } = await knock(t, runtime);
+onEveryRuntime("a long input takes its time", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  const lines = Array.from({ length: 500 }, (_, i) => `line ${i + 1}`);
+  member.end(lines.join("\n"));
+  const said: string[] = [];
+  let requests = 0;
+  while (said.length < lines.length) {
+    const first = await hub.awaits(/^\/say /);
+    assert.equal(first, hub.say(said.length + 1, lines[said.length]!));
+    const some = hub.asked.lines.filter((line) => line.startsWith("/say "));
+    said.push(...some.map((line) => line.replace(/^\/say \d+ /, "")));
+    requests++;
+    await pause(20); // nothing comes meanwhile: there is one request at a time
+    await hub.takes(said.length);
+  }
+  assert.deepEqual(said, lines);
+  assert(requests < 20, `${requests} requests`);
+  await hub.awaits(/^\/say \d+ \/quit$/);
+  assert.equal(hub.asked.lines.at(-1), hub.say(501, "/quit"));
+  await hub.takes(501, "* goodbye");
+  assert.equal(await member.exits(), 0);
+});
+
+onEveryRuntime("what is not taken is said again", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  member.write("one\ntwo\n");
+  await hub.awaits(/^\/say \d+ one$/);
   const since = performance.now();
-  for (let joins = 1; joins <= 5; joins++) {
-    await hub.send(`/join ${`${joins}`.repeat(16)}\n`, port);
-    while (!(await hub.receive()).text.startsWith("/join "));
+  for (let times = 0; times < 10; times++) { // the hub has no room
+    await hub.takes(0);
+    await hub.awaits(/^\/say \d+ one$/);
   }
   const ms = performance.now() - since;
-  assert(ms > 1000, `five times in ${ms} ms`);
+  assert(ms > 10 * 40 && ms < 2000, `ten times in ${ms} ms`);
+  await hub.takes(1);
+  await hub.awaits(/^\/say \d+ two$/);
+  assert.deepEqual(hub.asked.lines, ["/have 0", hub.say(2, "two")]);
+});
+
+// The hub keeps the answer to the last number that it took, and no other.
+onEveryRuntime("nothing follows a command", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  member.write("hello\n/who\nbye\n");
+  await hub.awaits(/^\/say \d+ hello$/);
+  const two = ["/have 0", hub.say(1, "hello"), hub.say(2, "/who")];
+  assert.deepEqual(hub.asked.lines, two);
+  await hub.takes(2, "* 1 here: alice");
+  await hub.awaits(/^\/say \d+ bye$/);
+  assert.deepEqual(hub.asked.lines, ["/have 0", hub.say(3, "bye")]);
+});
+
+onEveryRuntime("a new cookie for each /join", async (t, runtime) => {
+  const { hub } = await knock(t, runtime);
+  const since = performance.now();
+  for (let joins = 1; joins <= 5; joins++) {
+    await hub.answer(`/join ${`${joins}`.repeat(16)}`);
+    await hub.awaits(/^\/join /);
+  }
+  const ms = performance.now() - since;
+  assert(ms > 5 * 50, `five times in ${ms} ms`); // the least pause of a repeat
+});
+
+onEveryRuntime("a server that is new", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  await hub.news("1 bob: one", "2 bob: two");
+  await member.prints("bob: one\nbob: two\n");
+  member.write("hello\n");
+  await hub.awaits(/^\/say \d+ hello$/);
+  const before = { ...hub.asked };
+  hub.run = "89abcdef";
+  await hub.answer("/join aaaaaaaaaaaaaaaa");
+  await hub.awaits(/^\/join aaaaaaaaaaaaaaaa alice \d+$/);
+  // What it has from the former one counts no more; what it says does.
+  const [join, ...others] = hub.asked.lines;
+  assert.equal(join, `/join aaaaaaaaaaaaaaaa alice ${hub.first - 1}`);
+  assert.deepEqual(others, ["/have 0", hub.say(1, "hello")]);
+  const now = hub.asked;
+  // Late answers and news of the former one come to nothing.
+  hub.asked = before;
+  hub.run = RUN;
+  await hub.takes(1, "3 bob: three", "1 bob: late", "/sent 3", "* late");
+  await hub.send(now.time, ["/said 999999999999", "1 bob: late", "/full"]);
+  await hub.news("3 bob: three", "1 bob: late");
+  hub.asked = now;
+  hub.run = "89abcdef";
+  await hub.takes(
+    1,
+    "/welcome 0 alice",
+    "1 * alice joined (1 here)",
+    "/sent 1",
+  );
+  await member.until(() => member.stdout.includes("joined"));
+  await member.prints("bob: one\nbob: two\n* alice joined (1 here)\n");
+  await member.complains(/^\* the server was away and is back$/m);
+});
+
+onEveryRuntime("another name than it asked for", async (t, runtime) => {
+  const { hub, member } = await knock(t, runtime);
+  await hub.takes(0, "/welcome 0 127.0.0.1:9", "/sent 0");
+  await member.complains(/^\* alice is not free: you are 127\.0\.0\.1:9\b/);
 });
 
 onEveryRuntime("a full group, and lines to say", async (t, runtime) => {
-  const { hub, member, port } = await knock(t, runtime);
+  const { hub, member } = await knock(t, runtime);
   member.write("one\ntwo\n");
-  await hub.receives(`/join ${COOKIE} alice`); // and by now it has read them
-  await hub.send("/full\n", port);
+  await hub.awaits(/^\/say \d+ two$/); // by now it has read them
+  await hub.answer("/full");
   assert.equal(await member.exits(), 1);
   assert.match(
     member.stderr,
@@ -143,10 +296,106 @@ onEveryRuntime("a full group, and lines to say", async (t, runtime) => {
 });
 
 onEveryRuntime("the input ends before the welcome", async (t, runtime) => {
-  const { hub, member, port } = await knock(t, runtime);
+  const { hub, member } = await knock(t, runtime);
   member.end();
-  while ((await hub.receive()).text !== "/quit");
-  await hub.send("* goodbye\n", port);
+  await pause(50);
+  await hub.takes(0, "/welcome 0 alice", "/sent 0");
+  let all = 0;
+  while (!(await hub.hears()).includes(hub.say(1, "/quit"))) {
+    assert(++all < 5);
+    await hub.answer("/sent 0");
+  }
+  await hub.takes(1, "* goodbye");
   assert.equal(await member.exits(), 0);
-  assert.equal(member.stdout + member.stderr, "");
+  assert.equal(member.stderr, "");
+});
+
+onEveryRuntime("lines that are not kept any more", async (t, runtime) => {
+  const { hub, member } = await knock(t, runtime);
+  await hub.takes(
+    0,
+    "/welcome 7 alice",
+    "8 * alice joined (2 here)",
+    "/sent 8",
+  );
+  await member.prints("* alice joined (2 here)\n");
+  await hub.news("1500 bob: ahead", "2000 bob: late");
+  await hub.awaits(/^\/have 8 9-1499 1501-1999$/);
+  await hub.answer("/gone 1998", "1999 bob: nearly late", "/sent 2000");
+  await member.prints(
+    "* alice joined (2 here)\n* you missed 1989 lines\n" +
+      "bob: ahead\nbob: nearly late\nbob: late\n",
+  );
+  await hub.awaits(/^\/have 2000$/);
+  assert.equal(member.stderr, "");
+});
+
+onEveryRuntime("what a server sends is made visible", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  member.write("/who\n");
+  await hub.awaits(/^\/say \d+ \/who$/);
+  const unsafe = "\x1b[2J\x07\r\x9b\u2028\u202e\u2066\x7f";
+  const safe =
+    "\\u{1b}[2J\\u{7}\\u{d}\\u{9b}\\u{2028}\\u{202e}\\u{2066}\\u{7f}";
+  await hub.takes(1, `* a notice ${unsafe}`, `1 bob: ${unsafe}`, `2 ${unsafe}`);
+  await hub.news(`3 * bob${unsafe} left`);
+  const shown = [`bob: ${safe}`, safe, `* bob${safe} left`];
+  await member.until(() => member.stdout.endsWith("left\n"));
+  const lines = member.stdout.trimEnd().split("\n");
+  assert.equal(lines.length, 4);
+  for (const line of [`* a notice ${safe}`, ...shown]) {
+    assert(lines.includes(line), `${JSON.stringify(lines)} lacks ${line}`);
+  }
+});
+
+/** What the member takes for its hub's would end it, or be shown. */
+async function unmoved(hub: Hub, member: Program) {
+  await hub.takes(1, "1 bob: true", "/sent 1");
+  await member.until(() => member.stdout.includes("true"));
+  assert.equal(member.stdout, "bob: true\n");
+}
+
+onEveryRuntime("datagrams of strangers", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  member.write("hello\n");
+  await hub.awaits(/^\/say \d+ hello$/);
+  const { token, time } = hub.asked;
+  const evil = ["1 bob: forged", "* forged", "/said 9999999999", "/full"];
+  // From the hub's own address, by who has not read our traffic.
+  for (
+    const head of [
+      ...[`#fedcba9876543210 ${RUN} ${time}`, `#${token} 89abcdef ${time}`],
+      ...[
+        "",
+        `#${token}`,
+        `#${token} `,
+        `#${token} ${RUN}`,
+        `# ${RUN} ${time}`,
+      ],
+      ...[`${token} ${RUN} ${time}`, `#${token.toUpperCase()}0 ${RUN} ${time}`],
+      ...["/join 0123456789abcdef", "/full"],
+    ]
+  ) {
+    await hub.write([head, ...evil]);
+  }
+  await hub.write(evil);
+  // From another port, by who has.
+  await hub.send(time, evil, await openPeer(t));
+  await unmoved(hub, member);
+  assert.equal(member.stderr, "");
+});
+
+onEveryRuntime("a reply from another address", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  member.write("hello\n");
+  await hub.awaits(/^\/say \d+ hello$/);
+  const other = await openPeer(t, "127.0.0.2");
+  const { token, time, port } = hub.asked;
+  const text = `#${token} ${RUN} ${time}\n1 bob: from elsewhere\n`;
+  await other.send(text, port);
+  await other.send(text, port);
+  await member.complains(
+    /^\* a reply came from 127\.0\.0\.2\b.*start with that/,
+  );
+  await unmoved(hub, member);
 });

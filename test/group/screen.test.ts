@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import type { TestContext } from "node:test";
-import { join, others, startHub } from "../support/group.ts";
+import { join, others, silentPort, startHub } from "../support/group.ts";
 import { commandOf } from "../support/pair.ts";
 import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
-import { CTRL_C, CTRL_D, Terminal } from "../support/terminal.ts";
+import { CTRL_C, CTRL_D, CTRL_Z, Terminal } from "../support/terminal.ts";
 
 const LEFT = "\x1b[D"; // the cursor key
 
@@ -108,3 +109,92 @@ for (
     );
   });
 }
+
+onEveryRuntime("an empty Enter says nothing", async (t, runtime) => {
+  const { bob, alice } = await meet(t, runtime);
+  alice.type("\r\r\r");
+  alice.type("hello\r");
+  await alice.shows("* alice joined (2 here)", "alice: hello", ">>>");
+  await bob.until(() => bob.stdout.endsWith("alice: hello\n"));
+  assert.match(bob.stdout, /\* alice joined \(2 here\)\nalice: hello\n$/);
+});
+
+onEveryRuntime("what waits for an absent server", async (t, runtime) => {
+  const { hub, bob, alice } = await meet(t, runtime);
+  const joined = "* alice joined (2 here)";
+  process.kill(-hub.pid, "SIGSTOP");
+  const lines = [
+    "hello",
+    "你好",
+    ...Array.from({ length: 5 }, (_, i) => `${i}`),
+  ];
+  alice.type(lines.slice(0, 2).map((line) => `${line}\r`).join(""));
+  await alice.shows(joined, "… hello", "… 你好", ">>>");
+  alice.type(lines.slice(2).map((line) => `${line}\r`).join(""));
+  alice.type("half a li");
+  const waiting = lines.slice(0, 5).map((line) => `… ${line}`);
+  await alice.shows(joined, ...waiting, "… 2 more", ">>>half a li");
+  process.kill(-hub.pid, "SIGCONT");
+  const said = lines.map((line) => `alice: ${line}`);
+  await alice.until(() => alice.screen.endsWith("alice: 4\n>>>half a li"));
+  const shown = alice.screen.split("\n").filter((one) => !/server/.test(one));
+  assert.deepEqual(shown, [joined, ...said, ">>>half a li"]);
+  alice.type("ne\r");
+  await bob.until(() => bob.stdout.endsWith("alice: half a line\n"));
+});
+
+onEveryRuntime("a server that does not answer", async (t, runtime) => {
+  const { port } = await silentPort(t);
+  const args = ["alice", "127.0.0.1", port] as const;
+  const command = commandOf(runtime, "group/client.ts", ...args);
+  const alice = new Terminal(t, command);
+  await alice.shows(">>>");
+  const connecting = `* connecting to 127.0.0.1:${port} …`;
+  await alice.shows(connecting, ">>>");
+  alice.type("anyone?\r");
+  await alice.shows(connecting, "… anyone?", ">>>");
+  const away = `* the server is away, no answer from 127.0.0.1:${port}`;
+  await alice.shows(connecting, away, "… anyone?", ">>>");
+  alice.type(CTRL_C);
+  await alice.until(() =>
+    /\nexit 130, settings as before\n$/.test(alice.screen)
+  );
+  assert.match(alice.screen, /\n1 lines were not delivered\nexit 130/);
+});
+
+onEveryRuntime("Ctrl+Z and fg", async (t, runtime) => {
+  const { bob, hub } = await meet(t, runtime);
+  const bash = ["env", "PS1=$ ", "bash", "--norc", "--noprofile", "-i"];
+  const carol = new Terminal(t, bash);
+  await carol.until(() => carol.screen.endsWith("$ "));
+  const args = ["carol", "127.0.0.1", hub.port] as const;
+  const command = commandOf(runtime, "group/client.ts", ...args);
+  carol.type(`${command.join(" ")}\r`);
+  await carol.until(() => carol.screen.endsWith("joined (3 here)\n>>>"));
+  carol.type("half a li");
+  await carol.until(() => carol.screen.endsWith("\n>>>half a li"));
+  for (let times = 1; times <= 2; times++) {
+    carol.type(CTRL_Z);
+    await carol.until(() => /Stopped.*(\n.*)*\n\$ $/.test(carol.screen));
+    carol.type("stty -a | grep -o '.icanon'\r"); // the shell has its keyboard
+    await carol.until(() => /\n icanon\n\$ $/.test(carol.screen));
+    bob.write(`meanwhile ${times}\n`);
+    await bob.until(() => bob.stdout.endsWith(`bob: meanwhile ${times}\n`));
+    carol.type("clear; fg\r");
+    await carol.until(() =>
+      carol.screen.endsWith(`\nbob: meanwhile ${times}\n>>>half a li`)
+    );
+  }
+  carol.type("ne\r");
+  await bob.until(() => bob.stdout.endsWith("carol: half a line\n"));
+  carol.type("/quit\r");
+  await bob.until(() => bob.stdout.endsWith("* carol left (2 here)\n"));
+});
+
+onEveryRuntime("the terminal's window is closed", async (t, runtime) => {
+  const { bob, alice } = await meet(t, runtime);
+  alice.type("half a li");
+  await alice.shows("* alice joined (2 here)", ">>>half a li");
+  alice.close();
+  await bob.until(() => bob.stdout.endsWith("* alice left (1 here)\n"));
+});

@@ -1,9 +1,20 @@
 import assert from "node:assert/strict";
-import { join, others, silentPort, startHub } from "../support/group.ts";
-import { commandOf, start } from "../support/pair.ts";
-import { onEveryRuntime } from "../support/runtimes.ts";
-import { CTRL_C, Terminal } from "../support/terminal.ts";
+import { networkInterfaces } from "node:os";
 import process from "node:process";
+import type { TestContext } from "node:test";
+import {
+  count,
+  join,
+  others,
+  silentPort,
+  startHub,
+  startMember,
+} from "../support/group.ts";
+import { NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
+import { commandOf, listening, start } from "../support/pair.ts";
+import { Program } from "../support/processes.ts";
+import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
+import { CTRL_C, Terminal } from "../support/terminal.ts";
 
 const SERVER = "group/server.ts";
 const CLIENT = "group/client.ts";
@@ -95,5 +106,166 @@ onEveryRuntime("a signal ends a server in a pipe", async (t, runtime) => {
   process.kill(hub.pid, "SIGINT");
   assert.equal(await hub.exits(), 130);
   await alice.until(() => alice.stdout.endsWith("server is closing\n"));
+  assert.equal(hub.stderr, "");
+});
+
+onEveryRuntime("a start that fails in a terminal", async (t, runtime) => {
+  const { port } = await silentPort(t);
+  // In the words of the pair.
+  const cases: [string, string[], string][] = [
+    [
+      SERVER,
+      ["127.0.0.1", `${port}`],
+      `cannot use 127.0.0.1:${port}: the port is taken, ` +
+      "stop its program or choose another",
+    ],
+    [
+      CLIENT,
+      ["alice", "nosuch.invalid"],
+      "cannot reach nosuch.invalid:6001, check the host: getaddrinfo ENOTFOUND",
+    ],
+  ];
+  await Promise.all(cases.map(async ([script, args, words]) => {
+    const size = { cols: 150, rows: 24 };
+    const terminal = new Terminal(t, commandOf(runtime, script, ...args), size);
+    await terminal.until(() => /\nexit 1, .*\n$/.test(terminal.screen));
+    // No prompt, nor anything else, before it.
+    const lines = [words, "exit 1, settings as before", ""];
+    const screen = terminal.screen.replace(/(ENOTFOUND) .*/, "$1");
+    assert.equal(screen, lines.join("\n"));
+  }));
+});
+
+onEveryRuntime("a name server that fails", async (t, runtime) => {
+  if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
+  const namespace = await openNamespace(t); // out of which no question gets
+  const there = namespace.of(runtime);
+  for (
+    const [script, ...args] of [
+      [SERVER, "server.example", "0"],
+      [CLIENT, "alice", "server.example"],
+    ] as const
+  ) {
+    const program = start(t, there, script, ...args);
+    assert.equal(await program.exits(), 1);
+    await program.complains(/^cannot (use|reach) server\.example:\d+[:,] ./);
+    assert.equal(program.stdout, "");
+  }
+});
+
+/** Two members say something to each other, at the hub on this host and port. */
+async function meet(
+  t: TestContext,
+  runtime: Runtime,
+  hub: Program,
+  where: (string | number)[],
+) {
+  const alice = start(t, runtime, CLIENT, "alice", ...where);
+  await alice.prints("* alice joined (1 here)\n");
+  const bob = start(t, runtime, CLIENT, "bob", ...where);
+  await bob.prints("* bob joined (2 here)\n");
+  bob.end("hello");
+  assert.equal(await bob.exits(), 0);
+  await alice.prints(
+    "* alice joined (1 here)\n* bob joined (2 here)\nbob: hello\n" +
+      "* bob left (1 here)\n",
+  );
+  await hub.until(() => hub.stdout.endsWith("* bob left (1 here)\n"));
+  assert.equal(hub.stderr + alice.stderr + bob.stderr, "");
+}
+
+onEveryRuntime("without a host and a port", async (t, runtime) => {
+  if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
+  const namespace = await openNamespace(t);
+  const there = namespace.of(runtime);
+  await meet(t, there, start(t, there, SERVER), []);
+});
+
+const LOOPBACK = Object.values(networkInterfaces()).flat()
+  .map((one) => one?.address);
+
+onEveryRuntime("over IPv6", async (t, runtime) => {
+  if (!LOOPBACK.includes("::1")) return t.skip("no ::1 on this machine");
+  const hub = await listening(start(t, runtime, SERVER, "::1", 0));
+  await meet(t, runtime, hub, ["::1", hub.port]);
+  assert.match(hub.stdout, /^来自\[.*::1.*:\d+\]的消息: bob: hello$/m);
+});
+
+onEveryRuntime("by the name of the host", async (t, runtime) => {
+  const hub = await listening(start(t, runtime, SERVER, "localhost", 0));
+  await meet(t, runtime, hub, ["localhost", hub.port]);
+});
+
+for (
+  const [signal, code] of [["SIGINT", 130], ["SIGTERM", 0], [
+    "SIGHUP",
+    0,
+  ]] as const
+) {
+  onEveryRuntime(`${signal} ends a member in a pipe`, async (t, runtime) => {
+    const hub = await startHub(t, others(runtime)[0]!);
+    const bob = await join(t, others(runtime)[1]!, "bob", hub.port);
+    const alice = await join(t, runtime, "alice", hub.port);
+    alice.write("hello\n");
+    await alice.until(() => alice.stdout.endsWith("alice: hello\n"));
+    // A closed terminal tells the whole group; of tsx's two processes the outer
+    // one passes on the other signals.
+    process.kill(signal === "SIGHUP" ? -alice.pid : alice.pid, signal);
+    await bob.until(() => bob.stdout.endsWith("* alice left (1 here)\n"));
+    const ended = await alice.exits();
+    const outer = signal === "SIGHUP" && runtime.command.length === 2 &&
+      !runtime.name.startsWith("Deno"); // tsx, which dies of it
+    assert.equal(ended, outer ? null : code);
+    assert.equal(alice.stderr, "");
+    assert.equal(count(bob.stdout, "alice: hello\n"), 1);
+  });
+}
+
+onEveryRuntime("an input that cannot be read", async (t, runtime) => {
+  const hub = await startHub(t, others(runtime)[0]!);
+  const command = commandOf(runtime, CLIENT, "alice", "127.0.0.1", hub.port);
+  const alice = new Program(t, ["sh", "-c", '"$@" < /', "sh", ...command]);
+  assert.equal(await alice.exits(), 1);
+  await alice.complains(/^cannot read.*EISDIR/);
+});
+
+onEveryRuntime("nobody reads a member any more", async (t, runtime) => {
+  const hub = await startHub(t, others(runtime)[0]!);
+  const bob = await join(t, others(runtime)[1]!, "bob", hub.port);
+  const command = commandOf(runtime, CLIENT, "alice", "127.0.0.1", hub.port);
+  const pipe = '"$@" | head -n 1';
+  const alice = new Program(t, ["sh", "-c", pipe, "sh", ...command]);
+  await alice.prints("* alice joined (2 here)\n");
+  const talk = setInterval(() => bob.write("hello\n"), 50);
+  await alice.exits();
+  clearInterval(talk);
+  assert.equal(alice.stderr, "");
+  await bob.until(() => bob.stdout.includes("* alice left (1 here)\n"));
+});
+
+onEveryRuntime("nobody reads a hub any more", async (t, runtime) => {
+  const command = commandOf(runtime, SERVER, "127.0.0.1", 0);
+  const pipe = '"$@" | head -n 1';
+  const hub = await listening(
+    new Program(t, ["sh", "-c", pipe, "sh", ...command]),
+  );
+  const alice = startMember(t, others(runtime)[0]!, "alice", hub.port);
+  const talk = setInterval(() => alice.write("hello\n"), 50);
+  await hub.exits();
+  clearInterval(talk);
+  assert.equal(hub.stdout + hub.stderr, "* alice joined (1 here)\n");
+});
+
+onEveryRuntime("a hub's console on a full disk", async (t, runtime) => {
+  const command = commandOf(runtime, SERVER, "127.0.0.1", 0);
+  const full = ["sh", "-c", '"$@" > /dev/full', "sh", ...command];
+  const hub = await listening(new Program(t, full));
+  const [one, two] = others(runtime);
+  const alice = await join(t, one!, "alice", hub.port);
+  const bob = await join(t, two!, "bob", hub.port);
+  for (let n = 1; n <= 5; n++) { // it goes on without a console
+    alice.write(`line ${n}\n`);
+    await bob.until(() => bob.stdout.endsWith(`alice: line ${n}\n`));
+  }
   assert.equal(hub.stderr, "");
 });

@@ -1,6 +1,7 @@
 // The group chat as programs on some runtime, and members of the test's own
 // that speak its protocol by hand.
 
+import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
@@ -11,6 +12,7 @@ import { Program } from "./processes.ts";
 import { on, type Runtime, runtimes } from "./runtimes.ts";
 
 const DEADLINE = 30_000; // ms
+const HEAD = /^#[0-9a-f]{16} [0-9a-f]{8} (\d+)$/; // token, run, time
 
 const there = runtimes.filter((one) => one.version !== "");
 
@@ -79,9 +81,13 @@ export function count(text: string, part: string): number {
 /** A socket that speaks to a hub, and keeps all that comes back. */
 export class Raw {
   datagrams: Uint8Array[] = [];
-  lines: string[] = [];
-  readonly #socket: Socket;
+  lines: string[] = []; // but for the heads
+  token = ""; // of a program; who speaks by hand has none
   hub: number; // its port
+  readonly #socket: Socket;
+  have = 0; // the highest number that came
+  #time = 0; // of the newest request
+  #answered = 0; // the newest that was answered
   #closed = false;
   #look = () => {};
 
@@ -90,7 +96,14 @@ export class Raw {
     this.hub = hub;
     socket.on("message", (bytes) => {
       this.datagrams.push(bytes);
-      this.lines.push(...bytes.toString().replace(/\n$/, "").split("\n"));
+      const lines = bytes.toString().replace(/\n$/, "").split("\n");
+      const head = HEAD.exec(lines[0]!);
+      if (head) lines.shift();
+      this.#answered = Math.max(this.#answered, Number(head?.[1] ?? 0));
+      this.lines.push(...lines);
+      for (const line of lines) {
+        this.have = Math.max(this.have, parseInt(line) || 0);
+      }
       this.#look();
     });
   }
@@ -119,6 +132,36 @@ export class Raw {
         "127.0.0.1",
         (error) => error ? reject(error) : resolve(),
       )
+    );
+  }
+
+  /** Send it at once and then every half of a second until that is true. */
+  async repeats(data: string | (() => string), done: () => boolean) {
+    const send = () => this.send(typeof data === "string" ? data : data());
+    const timer = setInterval(() => void send(), 500); // ms
+    try {
+      await send();
+      await this.until(done);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** What a program sends: these lines behind a head. */
+  #behind(lines: string[]): string {
+    return [`#${this.token} ${++this.#time}`, ...lines, ""].join("\n");
+  }
+
+  request(...lines: string[]): Promise<void> {
+    return this.send(this.#behind(lines));
+  }
+
+  /** Say it as a program does, again and again until it is answered. */
+  async ask(...lines: string[]) {
+    const first = this.#time + 1;
+    await this.repeats(
+      () => this.#behind(lines),
+      () => this.#answered >= first,
     );
   }
 
@@ -151,23 +194,22 @@ export class Raw {
 
   /** Ask something that has an answer: what was sent before has been dealt with. */
   async settles() {
-    const before = this.datagrams.length;
-    await this.send("/have 999999999999999");
-    await this.until(() =>
-      this.datagrams.slice(before).some((one) =>
-        /^\/(have|join) /m.test(one.toString())
-      )
-    );
+    if (this.token) return await this.ask(`/have ${this.have}`);
+    await this.#knock(/^\/(join|welcome) /);
   }
 
   /** The cookie for this socket. */
   async cookie(): Promise<string> {
-    const before = this.lines.length;
-    await this.send("");
-    await this.until(() =>
-      this.lines.length > before && this.lines.at(-1)!.startsWith("/join ")
-    );
-    return this.lines.at(-1)!.slice("/join ".length);
+    const answer = await this.#knock(/^\/join /);
+    return answer.slice("/join ".length);
+  }
+
+  async #knock(answer: RegExp): Promise<string> {
+    const { length } = this.lines;
+    const line = () => this.lines.slice(length).find((one) => answer.test(one));
+    const knock = () => this.token ? this.#behind(["/join"]) : "/join";
+    await this.repeats(knock, () => line() !== undefined);
+    return line()!;
   }
 }
 
@@ -185,7 +227,7 @@ export async function openRaw(
   return raw;
 }
 
-/** A raw socket that has joined under this name. */
+/** A raw socket that has joined by hand under this name, as with netcat. */
 export async function joinRaw(
   t: TestContext,
   hub: number,
@@ -193,6 +235,19 @@ export async function joinRaw(
 ): Promise<Raw> {
   const raw = await openRaw(t, hub);
   await raw.send(`/join ${await raw.cookie()} ${name}`);
+  await raw.until(() => raw.lines.some((line) => / joined \(/.test(line)));
+  return raw;
+}
+
+/** One that has joined as a program does; its first line is number 1. */
+export async function joinProgram(
+  t: TestContext,
+  hub: number,
+  name: string,
+): Promise<Raw> {
+  const raw = await openRaw(t, hub);
+  raw.token = randomBytes(8).toString("hex");
+  await raw.ask(`/join ${await raw.cookie()} ${name} 0`);
   await raw.until(() => raw.lines.some((line) => / joined \(/.test(line)));
   return raw;
 }

@@ -12,6 +12,7 @@ const SIZE = { cols: 80, rows: 24 };
 
 export const CTRL_C = "\x03";
 export const CTRL_D = "\x04";
+export const CTRL_Z = "\x1a";
 
 // The shell says how the program ended and whether it left the terminal's
 // settings as they were. The line begins where a shell's prompt would. Then it
@@ -25,6 +26,7 @@ kill -STOP $$`;
 export class Terminal {
   readonly pid: number; // of the process group
   readonly #type: (keys: string) => void;
+  readonly #close: () => void;
   readonly #xterm: xterm.Terminal;
   #look = () => {};
 
@@ -38,6 +40,8 @@ export class Terminal {
     this.pid = pty.pid;
     endWith(t, this.pid);
     this.#type = (keys) => pty.write(keys);
+    // So the kernel tells all that have the terminal, as no kill() does.
+    this.#close = () => (pty as unknown as { destroy(): void }).destroy();
     this.#xterm.onData((answer) => pty.write(answer));
     pty.onData((data) => this.#xterm.write(data, () => this.#look()));
     t.after(() => this.#xterm.dispose());
@@ -45,6 +49,11 @@ export class Terminal {
 
   type(keys: string) {
     this.#type(keys);
+  }
+
+  /** The window is closed, with whatever is in it. */
+  close() {
+    this.#close();
   }
 
   /** The lines on the screen, down to the one with the cursor. */

@@ -1,0 +1,81 @@
+// One member floods, with everything that the hub reads, while 19 others talk
+// at a person's pace: their lines are all there, and soon.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import process from "node:process";
+import { type TestContext } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { onThese, startHub } from "../support/group.ts";
+import { memory, socketOf } from "../support/kernel.ts";
+import { commandOf } from "../support/pair.ts";
+import { Program } from "../support/processes.ts";
+import { type Runtime } from "../support/runtimes.ts";
+import { gather, present, quantile } from "../support/conversation.ts";
+
+const TALKERS = 19;
+const SECONDS = 5; // of flood
+const KINDS = (process.env["KINDS"] ??
+  "unnumbered;numbered;nothing had;/who;/name;/have;garbage;newlines")
+  .split(";");
+
+async function crowd(t: TestContext, runtime: Runtime, kind: string) {
+  const hub = await startHub(t, runtime);
+  const members = await gather(t, present("Bun"), TALKERS, hub.port);
+  const [on] = present("Node 24");
+  const script = join("test", "support", "flooder.ts");
+  const command = commandOf(on!, script, "127.0.0.1", hub.port, kind, SECONDS);
+  const flooder = new Program(t, command);
+  await flooder.prints("joined\n");
+
+  const saidAt = new Map<string, number>();
+  const talk = async () => {
+    const end = performance.now() + SECONDS * 1000;
+    await Promise.all(members.map(async (member) => {
+      for (let i = 1; performance.now() < end; i++) {
+        await pause(500 + Math.random() * 500);
+        saidAt.set(`${member.name}: ${i}`, performance.now());
+        member.say(`${i}`);
+      }
+    }));
+  };
+  let most = 0;
+  const watch = setInterval(() => {
+    most = Math.max(most, memory(hub.pid).all);
+  }, 500);
+  await talk();
+  const all = () => saidAt.size;
+  const talked = ({ shown }: { shown: string[] }) =>
+    shown.reduce((n, line) => saidAt.has(line) ? n + 1 : n, 0);
+  for (let i = 0; i < 50 && members.some((one) => talked(one) < all()); i++) {
+    await pause(100);
+  }
+  clearInterval(watch);
+  const delays: number[] = [];
+  for (const { shown, times } of members) {
+    for (const [i, line] of shown.entries()) {
+      const said = saidAt.get(line);
+      if (said !== undefined) delays.push(times[i]! - said);
+    }
+  }
+  const flood = members[0]!.shown.length - talked(members[0]!);
+  t.diagnostic(
+    `${kind}: hub on ${runtime.name}: ` +
+      `${quantile(delays, 0.5).toFixed(0)} ms (median), ` +
+      `${quantile(delays, 0.99).toFixed(0)} ms (99 %), ` +
+      `${all()} lines, ${all() * TALKERS - delays.length} not shown, ` +
+      `${flood} lines of the flood, ${flooder.stdout.split("\n")[1]}, ` +
+      `kernel dropped ${socketOf(hub.port).lost}, hub ${most.toFixed(0)} MB`,
+  );
+  for (const one of members) assert.equal(talked(one), all(), one.name);
+  const late = quantile(delays, 0.99);
+  assert(late < 250, `99th percentile of the delay: ${late} ms`);
+}
+
+for (const kind of KINDS) {
+  onThese(
+    ["Node 24", "Bun", "Deno"],
+    `one floods: ${kind}`,
+    (t, runtime) => crowd(t, runtime, kind),
+  );
+}

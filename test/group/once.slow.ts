@@ -1,0 +1,86 @@
+// What is not lost is not sent twice, however long the way is; and a hub that
+// is away is not asked all the time.
+
+import assert from "node:assert/strict";
+import { describe, type TestContext } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { onThese, startHub } from "../support/group.ts";
+import { startNetwork } from "../support/pair.ts";
+import { endGroup } from "../support/processes.ts";
+import { type Runtime } from "../support/runtimes.ts";
+import { agree, Member, present } from "../support/conversation.ts";
+import { type Copy, openRelay, type Relay } from "../support/relay.ts";
+
+/** What must come once, to a client or from it, if nothing is lost. */
+const ONCE = /^(\/say|\/welcome|\d+) /;
+
+function twice(copies: Copy[]): string[] {
+  const lines = copies.flatMap(({ way, outside, bytes }) =>
+    bytes.toString().split("\n").filter((line) => ONCE.test(line))
+      .map((line) => `${outside.client} ${way} ${line}`)
+  );
+  return lines.filter((line, i) => lines.indexOf(line) !== i);
+}
+
+/** Two members behind a relay, before a path of so many ms each way. */
+async function pair(t: TestContext, runtime: Runtime, latency: number) {
+  const hub = await startHub(t, runtime);
+  const path = await startNetwork(t, hub.port, "--latency", latency);
+  const relay = await openRelay(t, path.port);
+  const members: Member[] = [];
+  for (const [i, on] of present("Node 24", "Bun", "Deno").entries()) {
+    const member = new Member(t, on, `m${i + 1}`, relay.port);
+    await member.until(() => member.joined, 30_000);
+    members.push(member);
+  }
+  return { hub, relay, members };
+}
+
+async function once(t: TestContext, runtime: Runtime, latency: number) {
+  const { relay, members } = await pair(t, runtime, latency);
+  relay.copies = []; // by now all know how long the way is
+  const slow = Array.from({ length: 20 }, (_, i) => `slow ${i}`);
+  for (const text of slow) {
+    for (const one of members) one.say(text);
+    await pause(97);
+  }
+  const fast = Array.from({ length: 200 }, (_, i) => `fast ${i}`);
+  for (const one of members) one.say(...fast);
+  const all = members.length * (slow.length + fast.length);
+  for (const one of members) {
+    await one.until(() => one.shown.length >= all, 20_000);
+  }
+  await Promise.all(members.map((one) => one.leaves()));
+  const texts = [...slow, ...fast];
+  agree(members, new Map(members.map(({ name }) => [name, texts])));
+  const lines = twice(relay.copies);
+  assert.deepEqual(lines.slice(0, 5), [], `${lines.length} lines twice`);
+}
+
+/** The datagrams that came from each member. */
+function asked({ copies }: Relay): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const { way, outside: { client } } of copies) {
+    if (way === "says") counts.set(client, (counts.get(client) ?? 0) + 1);
+  }
+  return counts;
+}
+
+async function away(t: TestContext, runtime: Runtime) {
+  const { hub, relay, members } = await pair(t, runtime, 0);
+  endGroup(hub.pid);
+  relay.copies = [];
+  for (const one of members) one.say("is anybody there?");
+  await pause(20_000);
+  const counts = asked(relay);
+  t.diagnostic(`datagrams in 20 s: ${[...counts.values()]}`);
+  assert.equal(counts.size, members.length);
+  for (const count of counts.values()) assert(count <= 15, `${count} in 20 s`);
+}
+
+const HUBS = ["Node 24", "Bun", "Deno"];
+describe("nothing twice, and not too often", { concurrency: 4 }, () => {
+  onThese(HUBS, "a short way", (t, runtime) => once(t, runtime, 0));
+  onThese(HUBS, "a way of 300 ms", (t, runtime) => once(t, runtime, 300));
+  onThese(["Node 24"], "the hub is away", away);
+});

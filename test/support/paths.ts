@@ -1,0 +1,132 @@
+// Paths on which every line must come to everybody exactly once and in one
+// order, and how soon. test/group/paths.test.ts has the quick ones, on three
+// hubs; paths.slow.ts the others, each on one of these. Or choose:
+//
+//   ROWS=3 SEED=7 RUNS=20 npx tsx --test test/group/paths.slow.ts
+
+import assert from "node:assert/strict";
+import process from "node:process";
+import type { TestContext } from "node:test";
+import { onThese } from "./group.ts";
+import { type Runtime } from "./runtimes.ts";
+import {
+  converse,
+  type Plan,
+  present,
+  quantile,
+  type Result,
+  SEED,
+} from "./conversation.ts";
+
+const ROWS = process.env["ROWS"]?.split(",").map(Number);
+const HUBS = ["Node 24", "Bun", "Deno"];
+const RUNS = Number(process.env["RUNS"] ?? 1);
+
+interface Demand {
+  /** s: of several runs, the median must not be over this. */
+  median?: number;
+  also?: (t: TestContext, result: Result, deliveries: number) => void;
+}
+
+type Row = [
+  members: number,
+  lines: number, // that each of them says
+  pace: Plan["pace"],
+  path: string,
+  within: number, // s
+  more?: Demand,
+];
+
+const each = (ms: number): [number, number] => [ms, ms];
+const PERSON: Plan["pace"] = [1000, 2000];
+const BAD = "--repeat 10 --latency 10 --jitter 10";
+const FAR = "--latency 50 --jitter 5";
+const SHAKY = "--drop 5 --repeat 2 --latency 100 --jitter 30";
+const NARROW = "--latency 20 --rate 256 --queue 64000 --outage 20,5";
+
+const QUICK: Row[] = [
+  [5, 100, each(5), "", 0.5],
+  [5, 100, each(5), `--drop 30 ${BAD}`, 6, { median: 2.5 }],
+  [3, 2000, "piped", FAR, 10],
+];
+
+const LONG: Row[] = [
+  [5, 100, each(5), `--drop 50 ${BAD}`, 60],
+  [3, 5000, "piped", "--drop 10 --repeat 5 --latency 25 --jitter 5", 25],
+  [20, 2000, "piped", FAR, 40],
+  [3, 2000, "piped", `--drop 2 ${FAR} --rate 1000 --queue 20000`, 20],
+  [20, 100, each(200), "--latency 50 --rate 1000", 10, { also: settled }],
+  [10, 40, each(500), SHAKY, 3, { also: cheap }],
+  // A person's pace: as soon as with the first edition.
+  [20, 15, PERSON, "--drop 5", 10, { also: soon(3, 480) }],
+  [20, 15, PERSON, "--drop 30", 10, { also: soon(225, 1640) }],
+  [20, 15, PERSON, "--latency 50 --jitter 15", 10, { also: soon(105, 220) }],
+  // Nothing passes for 5 s, for 30 s, for 5 s on a narrow path.
+  [5, 30, each(500), "--latency 20 --outage 10,5", 10],
+  [5, 64, each(1000), "--latency 20 --outage 60,30", 35],
+  [20, 20, PERSON, NARROW, 10, { also: thrifty }],
+];
+
+/** The delay does not grow: later lines are not slower than earlier ones. */
+function settled(t: TestContext, { delays }: Result) {
+  const quarter = Math.floor(delays.length / 4);
+  const early = quantile(delays.slice(quarter, 2 * quarter), 0.5);
+  const late = quantile(delays.slice(-quarter), 0.5);
+  t.diagnostic(`median of the 2nd quarter ${early} ms, of the last ${late} ms`);
+  assert(late < 1.5 * early + 50, "the delay grows");
+}
+
+function cheap(_: TestContext, { datagrams }: Result, deliveries: number) {
+  assert(datagrams / deliveries <= 2, `${datagrams} datagrams`);
+}
+
+function thrifty(_: TestContext, { bytes }: Result, deliveries: number) {
+  assert(bytes / deliveries <= 160, `${bytes / deliveries} bytes a delivery`);
+}
+
+/** The median and the 99th percentile of the delay are at most so many ms. */
+function soon(median: number, most: number): NonNullable<Demand["also"]> {
+  const machine = 10; // ms that a busy one and the network's program add
+  return (_, { delays }) => {
+    const [middle, last] = [quantile(delays, 0.5), quantile(delays, 0.99)];
+    assert(middle <= median + machine, `median ${middle} ms`);
+    assert(last <= most + machine, `99 %: ${last} ms`);
+  };
+}
+
+/** Test the rows that are quick, or the long ones, or those that are chosen. */
+export function testPaths(kind: "quick" | "long") {
+  const first = kind === "quick" ? 1 : QUICK.length + 1;
+  for (const [i, row] of (kind === "quick" ? QUICK : LONG).entries()) {
+    const number = first + i;
+    if (ROWS && !ROWS.includes(number)) continue;
+    const [members, lines, pace, path, within, more = {}] = row;
+    const plan = { members, lines, pace, path, within };
+    onThese(
+      kind === "quick" || ROWS ? HUBS : [HUBS[i % HUBS.length]!],
+      `${number}: ${members} members, ${lines} lines each, ${pace}, ` +
+        `${path || "clean"}`,
+      (t, runtime) => testPath(t, runtime, plan, more),
+      RUNS * (within * 3 + 150) * 1000,
+    );
+  }
+}
+
+async function testPath(
+  t: TestContext,
+  runtime: Runtime,
+  plan: Plan,
+  { median, also }: Demand,
+) {
+  const times: number[] = [];
+  for (let run = 0; run < RUNS; run++) {
+    const there = present(...HUBS);
+    const result = await converse(t, runtime, there, plan, SEED + run);
+    times.push(result.took);
+    also?.(t, result, plan.members * plan.members * plan.lines);
+  }
+  const [middle, longest] = [quantile(times, 0.5), Math.max(...times)];
+  if (RUNS > 1) t.diagnostic(`median ${middle} s, at most ${longest} s`);
+  assert(longest <= plan.within, `${longest} s`);
+  if (RUNS >= 5 && median) assert(middle <= median, `median ${middle} s`);
+}
