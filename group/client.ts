@@ -86,7 +86,6 @@ function receive(msg: Buffer, from: RemoteInfo) {
   if (isAnswer) {
     const trip = Math.max(now - Number(asked), 1);
     rtt = run === "" ? trip : 0.875 * rtt + 0.125 * trip; // RFC 6298
-    usual = 0.75 * usual + 0.25 * tries;
     [requestedAt, tries, complete] = [0, 0, true];
   }
   for (const line of lines) hear(line, isAnswer, itsRun);
@@ -182,7 +181,7 @@ function visible(text: string): string {
 
 // ---- What goes out: one request at a time ----
 
-const DATAGRAM = 1200; // bytes that any path carries whole (RFC 9000, 14)
+const DATAGRAM = 1200; // bytes, what QUIC asks of a path (RFC 9000, 14)
 const TEXT = 1000; // bytes of a line: its number and our name need room too
 const QUEUE = 10_000; // lines not taken yet, before a pipe has to wait
 const NEWS = 64; // lines that we have, until we say so
@@ -197,7 +196,6 @@ let pausedUntil = 0; // the server took none of them, ms
 let time = 0; // of the last request, ms; no two have the same
 let requestedAt = 0; // the first time of the one in flight, or 0: there is none
 let tries = 0; // how often it was sent
-let usual = 1; // how often a request was sent, on average
 let repairing = false; // it asked for what is missing
 let rtt = 200; // a round trip, ms, at first a guess
 let acked = 0; // the server knows that we have the lines up to this one
@@ -206,9 +204,8 @@ let calm = 1000; // ms until we ask for news
 /** Is the next request due? */
 function isDue(now: number): boolean {
   if (requestedAt > 0) {
-    // Where datagrams get lost, silence does not mean much.
-    const patience = Math.min(silence(time), 2000) / (away ? 1 : usual);
-    return now >= time + Math.max(1.5 * rtt, 100, patience);
+    const wait = away ? 3000 : 150 * (tries - 2); // ms, longer each time
+    return now >= time + Math.max(1.5 * rtt, 100, wait);
   }
   if (unsaid.length > 0) return now >= pausedUntil;
   if (!joined || have - acked >= NEWS) return true;
@@ -281,7 +278,7 @@ function tick() {
   const done = leaving && !quitting && unsaid.length === 0;
   const inVain = leaving && Math.min(quiet, now - leftAt) > patience;
   if (inVain || (done && cookie === "0")) return end();
-  if (done && complete) quit(0);
+  if (done && complete) quit();
   if (isDue(now)) request(now);
 }
 
@@ -383,10 +380,9 @@ function leave() {
   setImmediate(() => keyboard.close()); // not amid its input
 }
 
-/** Say as the last thing that we leave; exit with this code then. */
-function quit(code: number) {
+/** Say as the last thing that we leave. */
+function quit() {
   quitting = true;
-  process.exitCode = code;
   unsaid.push("/quit");
 }
 
@@ -397,7 +393,8 @@ function interrupt() {
   leave();
   undelivered = unsaid.splice(flying).filter((line) => line !== "/quit").length;
   [patience, requestedAt, tries] = [1000, 0, 0];
-  quit(130);
+  process.exitCode = 130;
+  quit();
   tick();
 }
 
@@ -416,7 +413,9 @@ function end(problem = "") {
 }
 
 function unreadable({ message }: Error) {
-  if (!ended) end(`cannot read: ${message}`);
+  if (!leaving) console.error(`cannot read: ${message}`);
+  process.exitCode = 1;
+  leave();
 }
 
 function exit(code: number, text: string): never {
@@ -427,7 +426,7 @@ function exit(code: number, text: string): never {
 process.on("SIGINT", interrupt).on("SIGTERM", leave).on("SIGHUP", leave);
 stdin.on("error", unreadable);
 stdout.on("error", ({ message }) => {
-  if (message.includes("EPIPE")) process.exit(); // whoever read it has left
+  if (message.includes("EPIPE")) leave(); // whoever read it has left
 });
 
 const isName = NAME.test(name) && !name.startsWith("-");

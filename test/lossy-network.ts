@@ -29,18 +29,18 @@ What happens to some datagrams, as the dice fall:
   --seed NUMBER      the same dice again
 What the path is like for all of them:
   --latency MS       each takes so long
-  --jitter MS        or up to this much more or less: the next may overtake it
+  --jitter MS        or up to so much more or less: the next may overtake it
   --rate KBIT        a link on it carries so many thousand bits a second,
                      counting 28 bytes of headers a datagram (0: any number)
-  --queue BYTES      so much waits for that link, what comes then is lost (64000)
-  --move SECONDS     so often each client gets a new address, as behind a router
+  --queue BYTES      so much waits for that link, the rest is lost (64000)
+  --move SECONDS     so often each client gets a new address, as from a router
                      that starts anew: what is sent to the old one is lost
   --outage EVERY,S   every so many seconds, all is lost for S seconds
 A value is for both ways, or TO,FROM: --drop 30,0 loses only what goes to the
 server. (Not so --late, --seed, --move and --outage.)`;
 
 const HEADERS = 20 + 8; // bytes that IPv4 and UDP put before each datagram
-const BUFFER = 4 << 20; // bytes we ask the system for, to lose nothing ourselves
+const BUFFER = 4 << 20; // bytes of room to ask for, to lose nothing here
 const DENO = "deno" in process.versions;
 const LINGER = 5000; // ms in which what a former address sent still arrives
 

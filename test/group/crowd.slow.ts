@@ -1,5 +1,5 @@
-// One member floods, with everything that the hub reads, while 19 others talk at
-// a person's pace: their lines are all there, and soon.
+// One member floods, with everything that the hub reads, while 19 others talk
+// at a person's pace: their lines are all there, and soon.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

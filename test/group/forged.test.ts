@@ -1,6 +1,6 @@
 // Datagrams under a false sender: from a member's address to the hub, and from
-// the hub's to a member. Who sends them sees nothing of the traffic, so he does
-// not know the member's token. Nothing is shown, nothing is lost, nobody leaves.
+// the hub's to a member. Who sends them sees nothing of the traffic, and has to
+// guess the token. Nothing is shown, nothing is lost, nobody leaves.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";

@@ -29,10 +29,10 @@ const FIRST = [
   ...["#0123456789abcdef 01234567 1\n/join 0123456789abcdef"],
 ];
 
-const ECHO = `import socket
+const ECHO = `import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("127.0.0.1", 0))
-print("listening on port", s.getsockname()[1], flush=True, file=__import__("sys").stderr)
+print("listening on port", s.getsockname()[1], file=sys.stderr)
 while True: s.sendto(*s.recvfrom(65536))`;
 
 /** Our own server of the pair, answering by itself, as this expression says. */

@@ -1,5 +1,5 @@
-// What is not lost is not sent twice, however long the way is; and a hub that is
-// away is not asked all the time.
+// What is not lost is not sent twice, however long the way is; and a hub that
+// is away is not asked all the time.
 
 import assert from "node:assert/strict";
 import { describe, type TestContext } from "node:test";
@@ -11,7 +11,7 @@ import { type Runtime } from "../support/runtimes.ts";
 import { agree, Member, present } from "../support/conversation.ts";
 import { type Copy, openRelay, type Relay } from "../support/relay.ts";
 
-/** What must come once to a client, or from it, on a path that loses nothing. */
+/** What must come once, to a client or from it, if nothing is lost. */
 const ONCE = /^(\/say|\/welcome|\d+) /;
 
 function twice(copies: Copy[]): string[] {

@@ -164,7 +164,7 @@ export function agree(members: Member[], said: Map<string, string[]>) {
 export interface Plan {
   members: number;
   lines: number; // that each of them says
-  /** ms between two lines of a member (from, to), or all at once as in a pipe. */
+  /** ms between two lines of a member, or all at once as in a pipe. */
   pace: "piped" | [from: number, to: number];
   /** Options of the network. */
   path: string;

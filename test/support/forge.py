@@ -1,7 +1,7 @@
 """Send datagrams under another's address and port, as an attacker can.
 
-A line of input is: the port it claims to come from, the port it goes to (both on
-127.0.0.1), and the datagram in base64. "done" is answered when all is sent.
+A line of input is: the port it claims to come from, the port it goes to (both
+on 127.0.0.1), and the datagram in base64. "done" is answered when all is sent.
 It needs the right to open raw sockets, as a namespace of one's own gives it.
 """
 

@@ -18,7 +18,7 @@ export const NO_NAMESPACES: string | false =
   spawnSync(UNSHARE[0]!, [...UNSHARE.slice(1), "ip", "link"]).status === 0 ||
     process.env["CI"]
     ? false
-    : "unshare (util-linux) and ip (iproute2) are needed, and the right to them";
+    : "needs unshare (util-linux), ip (iproute2), and the right to use them";
 
 export class Namespace {
   readonly #t: TestContext;
@@ -42,7 +42,7 @@ export class Namespace {
     return new Program(this.#t, [...this.#enter, ...command]);
   }
 
-  /** Datagrams that arrived anywhere in here until now, and that found no port. */
+  /** Datagrams that arrived anywhere in here, also where nobody listens. */
   get arrived(): number {
     const table = readFileSync(`/proc/${this.#pid}/net/snmp`, "utf8");
     const [, received, nobody] = /^Udp: (\d+) (\d+)/m.exec(table)!;
