@@ -83,11 +83,7 @@ function talking(talker: Raw, text: string, batch: number, burst: number) {
         Array.from({ length: batch }, () => `/say ${++next} ${text}`);
       for (let i = 1; i < burst; i++) await talker.request(...some());
       await talker.ask(`/have ${talker.have}`, ...some());
-      for (const line of talker.lines) { // what was not taken is said again
-        if (line.startsWith("/said ")) {
-          said = Number(line.slice("/said ".length));
-        }
-      }
+      said = talker.said; // what was not taken is said again
     }
   };
 }
