@@ -103,6 +103,9 @@ onEveryRuntime("what is too long is not said", async (t, runtime) => {
   alice.lines = [];
   await alice.send("\x1b".repeat(400)); // as it is shown it would be too long
   await alice.until(() => alice.lines.some((line) => /^\* /.test(line)));
+  alice.lines = [];
+  await alice.send("xx\n".repeat(401)); // of which a part would fit
+  await alice.until(() => alice.lines.some((line) => /^\* not /.test(line)));
   await alice.send("short");
   await bob.hears("alice: short");
   assert.equal(bob.lines.filter((line) => line.includes("xx")).length, 0);

@@ -42,11 +42,14 @@ onEveryRuntime("what a stranger gets", async (t, runtime) => {
     ...["/join 0123456789abcdef", `/join ${cookie}`, `/join ${theirs}\n`],
     ...[`/join ${cookie} `, `${HEAD}\n/join ${cookie}`, `${HEAD}\n/join x`],
   ];
+  const program = RegExp(`^#${TOKEN} [0-9a-f]{8} 1\n`);
+  const answered = () => program.test(String(stranger.datagrams.at(-1)));
   for (const datagram of ignored) {
     stranger.forget();
     await stranger.send(datagram);
-    await stranger.settles();
-    assert.deepEqual(stranger.lines, [`/join ${cookie}`], String(datagram));
+    // To this there is an answer, and it cannot be taken for another.
+    await stranger.repeats(HEAD, answered);
+    assert.equal(stranger.datagrams.length, 1, String(datagram));
   }
   // To a question, or what a program says, there is no more than a cookie.
   const asked = [
