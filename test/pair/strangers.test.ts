@@ -75,15 +75,16 @@ on(withOlderBuns, "a server that is no longer there", async (t, runtime) => {
   const reply = (text: string) =>
     new Promise((resolve) => server.send(text, from.port, resolve));
   await reply("1");
-  await reply("one too many");
-  await new Promise<void>((resolve) => server.close(resolve));
   await client.prints(">>>1\n>>>");
-  client.write("two\n"); // to nobody
-  await client.prints(">>>1\n>>>one too many\n>>>");
+  for (const text of ["2", "3", "4"]) await reply(text);
+  await new Promise<void>((resolve) => server.close(resolve));
+  client.write("to nobody\nto nobody\nto nobody\n");
+  const shown = ">>>1\n>>>2\n>>>3\n>>>4\n>>>";
+  await client.prints(shown);
   const next = await openPeer(t, "127.0.0.1", port);
-  client.write("three\n");
-  await next.receives("three");
-  await next.send("3", from.port);
-  await client.prints(">>>1\n>>>one too many\n>>>3\n>>>");
+  client.write("to the next\n");
+  await next.receives("to the next");
+  await next.send("5", from.port);
+  await client.prints(`${shown}5\n>>>`);
   assert.equal(client.stderr, "");
 });
