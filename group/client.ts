@@ -425,6 +425,7 @@ function exit(code: number, text: string): never {
 
 process.on("SIGINT", interrupt).on("SIGTERM", leave).on("SIGHUP", leave);
 stdin.on("error", unreadable);
+process.stderr.on("error", () => {}); // as when a terminal's window is closed
 stdout.on("error", ({ message }) => {
   if (message.includes("EPIPE")) leave(); // whoever read it has left
 });
