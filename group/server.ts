@@ -282,7 +282,7 @@ function startRounds() {
 async function makeRounds() {
   for (let turn = 0; asking.size > 0 || last > told || turn === 0; turn++) {
     if (unread) screen &&= "* lines are missing here\n";
-    else [unread, screen] = [!process.stdout.write(screen), ""];
+    else [unread, screen] = [!print(screen), ""];
     told = last;
     strangers.budget = SHARE;
     const asked = new Map(asking);
@@ -313,6 +313,15 @@ async function makeRounds() {
     await timers.setTimeout(REST);
   }
   busy = false;
+}
+
+/** Print on the console; false if it can take no more for now. */
+function print(text: string): boolean {
+  try {
+    return process.stdout.write(text);
+  } catch { // Deno, on a full disk
+    return false;
+  }
 }
 
 /** News and an answer, which goes before the last of them if there is room. */

@@ -192,7 +192,6 @@ onEveryRuntime("Ctrl+Z and fg", async (t, runtime) => {
 });
 
 onEveryRuntime("the terminal's window is closed", async (t, runtime) => {
-  if (runtime.name.startsWith("tsx")) return t.skip("tsx takes no SIGHUP");
   const { bob, alice } = await meet(t, runtime);
   alice.type("half a li");
   await alice.shows("* alice joined (2 here)", ">>>half a li");
