@@ -204,7 +204,7 @@ let calm = 1000; // ms until we ask for news
 /** Is the next request due? */
 function isDue(now: number): boolean {
   if (requestedAt > 0) {
-    const wait = away ? 3000 : 150 * (tries - 2); // ms, longer each time
+    const wait = away ? 3500 : 40 * 1.5 ** tries; // ms, longer each time
     return now >= time + Math.max(1.5 * rtt, 100, wait);
   }
   if (unsaid.length > 0) return now >= pausedUntil;
@@ -425,6 +425,7 @@ function exit(code: number, text: string): never {
 
 process.on("SIGINT", interrupt).on("SIGTERM", leave).on("SIGHUP", leave);
 stdin.on("error", unreadable);
+process.stderr.on("error", () => {}); // as when a terminal's window is closed
 stdout.on("error", ({ message }) => {
   if (message.includes("EPIPE")) leave(); // whoever read it has left
 });

@@ -152,7 +152,8 @@ function receive(msg: Buffer, { address, port }: RemoteInfo) {
   payer.budget -= 1000;
   if (payer.budget < 0 || port === 0) return; // port 0 cannot be answered
   if (token && former && time <= former.time) return; // a late copy
-  const lines = text.slice(head.length).replace(/\r?\n$/, "").split(/\r?\n/);
+  const body = text.slice(head.length).replace(/\r?\n$/, "");
+  const lines = body.split(/\r?\n/).map(visible);
   const sender: Sender = { token, id, to: [port, address], time };
   const left = token && former?.reply === GOODBYE; // which may have got lost
   const member = proved || left ? former : admit(sender, lines[0] ?? "");
@@ -163,6 +164,10 @@ function receive(msg: Buffer, { address, port }: RemoteInfo) {
   if (msg.length > DATAGRAM) {
     answer.push("* not taken, over 1200 bytes at once");
   } else for (const line of lines) obey(member, line, answer);
+}
+
+function visible(text: string): string {
+  return text.replace(UNSAFE, (c) => `\\u{${c.charCodeAt(0).toString(16)}}`);
 }
 
 /** A whole number, or 0. */
@@ -204,9 +209,7 @@ function afford(member: Member, text: string): boolean {
 }
 
 /** Say text, or do what it commands; returns the reply. */
-function speak(member: Member, raw: string): string {
-  const visible = (c: string) => `\\u{${c.charCodeAt(0).toString(16)}}`;
-  const text = raw.replace(UNSAFE, visible);
+function speak(member: Member, text: string): string {
   const { id, name } = member;
   const command = /^\/\S*/.exec(text)?.[0];
   if (command === "/name") {
@@ -279,7 +282,7 @@ function startRounds() {
 async function makeRounds() {
   for (let turn = 0; asking.size > 0 || last > told || turn === 0; turn++) {
     if (unread) screen &&= "* lines are missing here\n";
-    else [unread, screen] = [!process.stdout.write(screen), ""];
+    else [unread, screen] = [!print(screen), ""];
     told = last;
     strangers.budget = SHARE;
     const asked = new Map(asking);
@@ -310,6 +313,15 @@ async function makeRounds() {
     await timers.setTimeout(REST);
   }
   busy = false;
+}
+
+/** Print on the console; false if it can take no more for now. */
+function print(text: string): boolean {
+  try {
+    return process.stdout.write(text);
+  } catch { // Deno, on a full disk
+    return false;
+  }
 }
 
 /** News and an answer, which goes before the last of them if there is room. */

@@ -132,6 +132,18 @@ describe("a busy group", { concurrency: 6 }, () => {
   });
 });
 
+onEveryRuntime("many lines at once", async (t, runtime) => {
+  const { hub } = await enter(t, runtime);
+  await hub.news("1 bob: hello");
+  await hub.awaits(/^\/have 1$/);
+  await hub.answer("/sent 1");
+  const since = performance.now();
+  await hub.news(...Array.from({ length: 64 }, (_, i) => `${i + 2} bob: ${i}`));
+  await hub.awaits(/^\/have 65$/); // soon, so that more can come
+  const ms = performance.now() - since;
+  assert(ms < 1000, `after ${ms} ms`);
+});
+
 onEveryRuntime("what overtakes a line waits for it", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
   await hub.news("1 bob: one");
@@ -223,7 +235,7 @@ onEveryRuntime("what is not taken is said again", async (t, runtime) => {
 // The hub keeps the answer to the last number that it took, and no other.
 onEveryRuntime("nothing follows a command", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
-  member.write("hello\n/who\nbye\n");
+  member.write("\n\nhello\n\n/who\nbye\n"); // nothing is said by nothing
   await hub.awaits(/^\/say \d+ hello$/);
   const two = ["/have 0", hub.say(1, "hello"), hub.say(2, "/who")];
   assert.deepEqual(hub.asked.lines, two);

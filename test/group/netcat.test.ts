@@ -23,7 +23,7 @@ for (const [tool, args] of TOOLS) {
     bob.write(`${bob.stdout.trim()} bob\n`);
     const answers = (end: string) =>
       bob.until(() => bob.stdout.endsWith(`\n${end}\n`));
-    await answers("1 * bob joined (1 here)\n/welcome 0 bob");
+    await answers("/welcome 0 bob\n1 * bob joined (1 here)");
     bob.write("hello\n");
     await answers("2 bob: hello");
     bob.write("/name robert\n");

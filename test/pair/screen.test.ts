@@ -1,7 +1,17 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { commandOf, pythonCommand } from "../support/pair.ts";
-import { on, type Runtime, withOlderBuns } from "../support/runtimes.ts";
+import { emptyFolder } from "../support/processes.ts";
+import {
+  on,
+  onEveryRuntime,
+  type Runtime,
+  withOlderBuns,
+} from "../support/runtimes.ts";
 import { CTRL_C, CTRL_D, Terminal } from "../support/terminal.ts";
+import { openPeer } from "../support/udp.ts";
 
 interface Conversation {
   server: Terminal;
@@ -121,3 +131,60 @@ for (
     },
   );
 }
+
+onEveryRuntime("what cannot be sent, lines typed ahead", async (t, runtime) => {
+  const command = commandOf(runtime, "client.ts", "255.255.255.255");
+  const client = new Terminal(t, command);
+  await client.shows(">>>");
+  client.type("one\rtwo\rha");
+  await client.until(() => client.screen.endsWith("\n>>>ha"));
+  const why = /^not sent: .*(EACCES|UNKNOWN).*$/m.exec(client.screen)?.[0] ??
+    "";
+  await client.shows(">>>one", why, ">>>two", why, ">>>ha");
+});
+
+// With a terminal at one end alone, the terminal itself echoes and edits.
+onEveryRuntime("only the input a terminal", async (t, runtime) => {
+  const peer = await openPeer(t);
+  const folder = emptyFolder(t);
+  const command = commandOf(runtime, "client.ts", "127.0.0.1", peer.port);
+  const script = `echo ready; "$@" >${folder}/out`;
+  const client = new Terminal(t, ["sh", "-c", script, "sh", ...command]);
+  await client.shows("ready", "");
+  client.type("helo\x7flo server\r");
+  const port = await peer.receives("hello server");
+  await peer.send("hello client", port);
+  client.type("two\r");
+  await peer.receives("two");
+  client.type(CTRL_D);
+  const end = "exit 0, settings as before";
+  await client.shows("ready", "hello server", "two", end, "");
+  assert.equal(readFileSync(`${folder}/out`, "utf8"), ">>>hello client\n>>>");
+});
+
+onEveryRuntime("only the output a terminal", async (t, runtime) => {
+  const peer = await openPeer(t);
+  const command = commandOf(runtime, "client.ts", "127.0.0.1", peer.port);
+  const script = 'printf "hello server\\ntwo\\n" | "$@"';
+  const client = new Terminal(t, ["sh", "-c", script, "sh", ...command]);
+  const port = await peer.receives("hello server");
+  await peer.send("hello client", port);
+  await peer.receives("two");
+  await peer.send("2", port);
+  const end = "exit 0, settings as before";
+  await client.until(() => client.screen.endsWith(`${end}\n`));
+  assert.match(
+    client.screen,
+    RegExp(`^>>>hello client\n>>>2\n>>>\n?${end}\n$`),
+  );
+});
+
+onEveryRuntime("SIGTERM leaves the settings as before", async (t, runtime) => {
+  const command = commandOf(runtime, "client.ts", "127.0.0.1");
+  const script = 'echo $$; exec "$@"';
+  const client = new Terminal(t, ["sh", "-c", script, "sh", ...command]);
+  await client.until(() => client.screen.endsWith("\n>>>"));
+  const [pid = ""] = client.screen.split("\n");
+  process.kill(Number(pid));
+  await client.shows(pid, ">>>", "exit 143, settings as before", "");
+});

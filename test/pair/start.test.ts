@@ -29,17 +29,18 @@ on(withOlderBuns, "a host or port that cannot be had", async (t, runtime) => {
   const { port } = await openPeer(t);
   for (
     const [args, value] of [
-      [["server.ts", "127.0.0.1", `${port}`], `127.0.0.1:${port}`],
-      [["server.ts", "192.0.2.1", "0"], "192.0.2.1"],
-      [["server.ts", "nosuch.invalid", "0"], "nosuch.invalid"],
-      [["client.ts", "nosuch.invalid", "6000"], "nosuch.invalid"],
+      [["server.ts", "127.0.0.1", `${port}`], `127.0.0.1:${port}: the port`],
+      [["server.ts", "192.0.2.1", "0"], "192.0.2.1:0: not an address of this"],
+      [["server.ts", "nosuch.invalid", "0"], "nosuch.invalid:0: unknown name"],
+      [["client.ts", "nosuch.invalid", "6000"], "nosuch.invalid:6000, check"],
     ] as [[string, ...string[]], string][]
   ) await refuses(t, runtime, args, 1, value);
 });
 
 on(withOlderBuns, "arguments that make no sense", async (t, runtime) => {
   for (const script of ["server.ts", "client.ts"]) {
-    const ports = ["abc", "-1", "65536", "1.5", ""];
+    const ports = ["abc", "-1", "65536", "1.5", "", "06000", "00", "1e3"];
+    ports.push("600000", `${"0".repeat(30)}6000`, " 6000", "6000 ", "0x10");
     if (script === "client.ts") ports.push("0");
     await Promise.all(
       ports.map((port) =>
@@ -49,8 +50,13 @@ on(withOlderBuns, "arguments that make no sense", async (t, runtime) => {
     await Promise.all([
       refuses(t, runtime, [script, "127.0.0.1", "6000", "more"], 2, "more"),
       refuses(t, runtime, [script, "--verbose"], 2, "--verbose"),
+      refuses(t, runtime, [script, "6000"], 2, '"6000"'), // a host is missing
       refuses(t, runtime, [script, ""], 2, '""'),
     ]);
+  }
+  // Addresses that mean "any of mine" are a server's, and nobody's to send to.
+  for (const host of ["0.0.0.0", "::", "0"]) {
+    await refuses(t, runtime, ["client.ts", host, "6000"], 2, `"${host}"`);
   }
 });
 
@@ -64,6 +70,15 @@ onEveryRuntime("a question for help", async (t, runtime) => {
       assert.equal(program.stderr, "");
     }
   }
+});
+
+onEveryRuntime("0.0.0.0 is any address of its own", async (t, runtime) => {
+  const server = await startServer(t, runtime, "0.0.0.0");
+  const client = await startClient(t, runtime, server.port);
+  client.write("hello server\n");
+  await server.until(() => server.stdout.endsWith("hello server\n>>>"));
+  server.write("hello client\n");
+  await client.prints(">>>hello client\n>>>");
 });
 
 const IPV6 = Object.values(networkInterfaces()).flat()

@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
@@ -12,6 +11,7 @@ import { test, type TestContext } from "node:test";
 import { silentPort } from "../support/group.ts";
 import { bound, freePort, NOT_LINUX } from "../support/kernel.ts";
 import { listening, start, startClient } from "../support/pair.ts";
+import { NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
 import { emptyFolder, Program, PROJECT } from "../support/processes.ts";
 import { on, type Runtime, runtimes } from "../support/runtimes.ts";
 import { Terminal } from "../support/terminal.ts";
@@ -184,13 +184,6 @@ on(
   },
 );
 
-// A network of the test's own, in which an address can go away.
-const UNSHARE = ["unshare", "--user", "--map-root-user", "--net"];
-const LOOPBACK = "ip link set lo up && ip addr add 192.0.2.1/32 dev lo";
-const NO_NAMESPACE = spawnSync(UNSHARE[0]!, [...UNSHARE.slice(1), "ip", "link"])
-        .status === 0 || process.env["CI"]
-  ? false
-  : "unshare and ip are needed";
 const SAY = `import socket, sys
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.bind((sys.argv[1], 0))
@@ -198,17 +191,15 @@ sock.sendto(b"!hello", ("127.0.0.1", int(sys.argv[2])))
 if sys.argv[3:]: print(sock.recv(1200).decode())`;
 
 on(runtimes, "a peer that the bot cannot reach", async (t, runtime) => {
-  if (NO_NAMESPACE) return t.skip(NO_NAMESPACE);
-  const enter = [...UNSHARE, "sh", "-c", `${LOOPBACK} && exec "$@"`, "sh"];
-  const command = [...enter, ...runtime.command];
-  const bot = await listening(startBot(t, { ...runtime, command }));
+  if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
+  const namespace = await openNamespace(t);
   const inside = async (...command: string[]) => {
-    const target = ["nsenter", "--target", String(bot.pid), "--user", "--net"];
-    const all = [...target, "--preserve-credentials", "--", ...command];
-    const program = new Program(t, all);
+    const program = namespace.run(...command);
     assert.equal(await program.exits(), 0, program.stderr);
     return program.stdout;
   };
+  await inside("ip", "addr", "add", "192.0.2.1/32", "dev", "lo");
+  const bot = await listening(startBot(t, namespace.of(runtime)));
   process.kill(-bot.pid, "SIGSTOP");
   await inside("python3", "-c", SAY, "192.0.2.1", String(bot.port));
   await inside("ip", "addr", "del", "192.0.2.1/32", "dev", "lo");

@@ -116,6 +116,31 @@ test("the diagrams look like Mermaid's", () => {
   }
 });
 
+test("the numbers on the group's page are the scripts'", () => {
+  const scripts = fileText("group/server.ts") + fileText("group/client.ts");
+  const constants = {
+    DATAGRAM: 1200, // bytes
+    TEXT: 1000,
+    NEWS: 64, // lines
+    KEPT: 1024,
+    MEMBERS: 1000,
+    NEIGHBOURS: 250,
+    IDLE: 15, // s
+    SILENCE: 120,
+  };
+  for (const [name, value] of Object.entries(constants)) {
+    const [, found = ""] = RegExp(`^const ${name} = ([\\d_]+)`, "m")
+      .exec(scripts) ?? [];
+    const unit = name === "IDLE" ? 1000 : 1;
+    assert.equal(Number(found.replaceAll("_", "")), value * unit, name);
+    const written = name === "SILENCE" ? value / 60 : value; // minutes
+    for (const { file, lines } of pairs[1]!) {
+      const said = RegExp(`\\b${written}\\b`).test(lines.join("\n"));
+      assert(said, `${file} does not say ${written} (${name})`);
+    }
+  }
+});
+
 test("the files and scripts that a page names exist", () => {
   const { scripts } = JSON.parse(fileText("package.json"));
   for (const { spans, lines, file } of pages) {

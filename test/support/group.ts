@@ -192,6 +192,12 @@ export class Raw {
     return this.lines.map((line) => line.replace(/^\d+ /, ""));
   }
 
+  /** How many of its lines are taken, by the newest answer. */
+  get said(): number {
+    const answers = this.lines.filter((line) => line.startsWith("/said "));
+    return Number(answers.at(-1)?.slice("/said ".length) ?? 0);
+  }
+
   /** Ask something that has an answer: what was sent before has been dealt with. */
   async settles() {
     if (this.token) return await this.ask(`/have ${this.have}`);

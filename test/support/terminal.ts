@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { endWith, ENVIRONMENT, PROJECT } from "./processes.ts";
 
-const DEADLINE = 9_000; // ms
+const DEADLINE = 30_000; // ms
 const SIZE = { cols: 80, rows: 24 };
 
 export const CTRL_C = "\x03";

@@ -1,0 +1,105 @@
+// Standard input and output that are closed, full or of the wrong kind, and
+// signals: a sensible exit code, a clear line, and no stack trace.
+
+import assert from "node:assert/strict";
+import process from "node:process";
+import type { TestContext } from "node:test";
+import { commandOf, listening } from "../support/pair.ts";
+import { Program } from "../support/processes.ts";
+import { onEveryRuntime } from "../support/runtimes.ts";
+import { openPeer } from "../support/udp.ts";
+
+/** Run a command as this line of a shell, which says how it ended. */
+function startIn(t: TestContext, shell: string, command: string[]): Program {
+  const traps = "trap : HUP INT TERM"; // the shell is to outlive them
+  const script = `${traps}; ${shell}; echo "exit $?" >&2`;
+  return new Program(t, ["sh", "-c", script, "sh", ...command]);
+}
+
+const EMPTY = /^exit 0\n$/;
+const UNREADABLE = /^cannot read: .*\nexit 1\n$/;
+const FULL = /^cannot .*no space left on device.*\nexit 1\n$/i;
+
+// Input that is none, output that cannot be; what of a client's prompt and of a
+// message to the server gets out, and what stands on stderr.
+const CASES: [string, boolean, RegExp][] = [
+  ['"$@" <&-', true, EMPTY],
+  ['"$@" </dev/null', true, EMPTY],
+  ['"$@" </', true, EMPTY],
+  ['"$@" 0>/dev/null', true, UNREADABLE],
+  ['"$@" </dev/null >&-', false, EMPTY],
+  ['"$@" </dev/null >/dev/full', false, FULL],
+];
+
+for (const [shell, isShown, stderr] of CASES) {
+  onEveryRuntime(shell, async (t, runtime) => {
+    if (runtime.name === "Bun" && shell.endsWith("</")) {
+      return t.skip("Bun itself throws EISDIR");
+    }
+    const peer = await openPeer(t);
+    const args = ["127.0.0.1", peer.port];
+    const client = startIn(t, shell, commandOf(runtime, "client.ts", ...args));
+    await client.exits();
+    assert.match(client.stderr, stderr);
+    assert.equal(client.stdout, isShown ? ">>>" : "");
+
+    const command = commandOf(runtime, "server.ts", "127.0.0.1", 0);
+    const server = startIn(t, shell, command);
+    await server.until(() => server.stderr.includes("\n"));
+    const [line = "", port] =
+      /^listening on port (\d+)\n/.exec(server.stderr) ??
+        [];
+    if (stderr !== UNREADABLE) await peer.send("hello", Number(port));
+    await server.exits();
+    assert.match(server.stderr.slice(line.length), stderr);
+    const says = `来自[127.0.0.1:${peer.port}]的消息: hello\n>>>`;
+    assert.equal(server.stdout, isShown && stderr === EMPTY ? says : "");
+  });
+}
+
+onEveryRuntime("any bytes as a piped line", async (t, runtime) => {
+  const all = Uint8Array.from({ length: 256 }, (_, i) => i)
+    .filter((byte) => byte !== 0x0a && byte !== 0x0d);
+  const peer = await openPeer(t);
+  const command = commandOf(runtime, "client.ts", "127.0.0.1", peer.port);
+  const client = new Program(t, command);
+  client.end(all);
+  const port = await peer.receives(new TextDecoder().decode(all));
+  await peer.send("fine", port);
+  assert.equal(await client.exits(), 0);
+  await client.prints(">>>fine\n>>>");
+  assert.equal(client.stderr, "");
+});
+
+for (
+  const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const
+) {
+  onEveryRuntime(`${signal} is ${code}`, async (t, runtime) => {
+    // tsx takes no SIGHUP, and the shell says so.
+    const hangup = signal === "SIGHUP" && runtime.name.startsWith("tsx");
+    const end = `${hangup ? "Hangup\n" : ""}exit ${code}\n`;
+    const peer = await openPeer(t);
+    const args = ["127.0.0.1", peer.port];
+    const command = commandOf(runtime, "client.ts", ...args);
+    const client = startIn(t, '"$@"', command);
+    await client.prints(">>>");
+    client.write("hello\n");
+    await peer.receives("hello"); // it waits for the reply
+    process.kill(-client.pid, signal);
+    await client.exits();
+    assert.equal(client.stderr, end);
+
+    const server = await listening(
+      startIn(t, '"$@"', commandOf(runtime, "server.ts", "127.0.0.1", 0)),
+    );
+    await peer.send("hello", server.port);
+    await server.until(() => server.stdout.endsWith("\n>>>")); // at its prompt
+    process.kill(-server.pid, signal);
+    await server.exits();
+    assert.equal(server.stderr, end);
+  });
+}
