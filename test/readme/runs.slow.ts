@@ -87,7 +87,7 @@ const TEST = /^npx tsx --test /;
 /** What .ci/run does: it cannot be done again inside one of the tests. */
 const OF_CI = /^npm (ci|test|run (test:all|check))$/;
 
-/** What other tests try, as below or in claims.test.ts. */
+/** What other tests try, as below or in claims.slow.ts. */
 const ELSEWHERE = /^echo|<\/dev\/null|^npm (init|install|pkg|run bench)/;
 
 /** The runtime that a command names, and what it is to run. */
