@@ -20,7 +20,9 @@ import {
 const HUB = "10.0.0.2";
 const RATE = 1000; // kbit/s
 const SECONDS = 8; // of flood
-const MOST = 150; // MB
+// MB; Deno keeps 64 KiB for each datagram until its garbage collector comes.
+const MOST = 150;
+const MOST_DENO = 220;
 
 async function narrow(t: TestContext, runtime: Runtime, kind: string) {
   if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
@@ -54,7 +56,8 @@ async function narrow(t: TestContext, runtime: Runtime, kind: string) {
       `${most.toFixed(0)} MB, a newcomer started and was in ` +
       `${took.toFixed(2)} s after the flood`,
   );
-  assert(most < MOST, `the hub took ${most} MB`);
+  const limit = runtime.name === "Deno" ? MOST_DENO : MOST;
+  assert(most < limit, `the hub took ${most} MB`);
   // A second, and what a program and its join take on a busy machine.
   assert(took < 2, `a newcomer was in after ${took} s`);
   bob.say("hello");
