@@ -86,6 +86,7 @@ function receive(msg: Buffer, from: RemoteInfo) {
   if (isAnswer) {
     const trip = Math.max(now - Number(asked), 1);
     rtt = run === "" ? trip : 0.875 * rtt + 0.125 * trip; // RFC 6298
+    usual = 0.75 * usual + 0.25 * tries;
     [requestedAt, tries, complete] = [0, 0, true];
   }
   for (const line of lines) hear(line, isAnswer, itsRun);
@@ -196,6 +197,7 @@ let pausedUntil = 0; // the server took none of them, ms
 let time = 0; // of the last request, ms; no two have the same
 let requestedAt = 0; // the first time of the one in flight, or 0: there is none
 let tries = 0; // how often it was sent
+let usual = 1; // how often a request was sent, on average
 let repairing = false; // it asked for what is missing
 let rtt = 200; // a round trip, ms, at first a guess
 let acked = 0; // the server knows that we have the lines up to this one
@@ -204,8 +206,9 @@ let calm = 1000; // ms until we ask for news
 /** Is the next request due? */
 function isDue(now: number): boolean {
   if (requestedAt > 0) {
-    const wait = away ? 3500 : 40 * 1.5 ** tries; // ms, longer each time
-    return now >= time + Math.max(1.5 * rtt, 100, wait);
+    // Where datagrams get lost, silence does not mean much.
+    const patience = away ? 3000 : Math.min(silence(time), 1000) / usual;
+    return now >= time + Math.max(1.5 * rtt, 100, patience);
   }
   if (unsaid.length > 0) return now >= pausedUntil;
   if (!joined || have - acked >= NEWS) return true;

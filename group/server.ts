@@ -219,7 +219,7 @@ function speak(member: Member, text: string): string {
   }
   if (command === "/who") {
     const all = [...here.values()].map(({ name }) => name).join(", ");
-    return `* ${here.size} here: ${all.replace(/^(.{280}).+/s, "$1 ...")}`;
+    return `* ${here.size} here: ${all.replace(/^(.{280}).+/, "$1 ...")}`;
   }
   if (command === "/quit") {
     leave(member, "left");
