@@ -143,12 +143,13 @@ keyboard.on("SIGINT", () => leave(130)); // Ctrl+C: 128 + the signal's number
 process.on("SIGINT", () => leave(130));
 process.on("SIGTERM", () => leave(143));
 process.on("SIGHUP", () => leave(129));
-// Ctrl+Z stops the whole job, npx and tsx too; the timer runs on after `fg`.
+// Ctrl+Z stops the whole job, npx and tsx too, and us in kill() until `fg`.
 keyboard.on("SIGTSTP", () => {
   const job = "deno" in process.versions ? process.pid : 0; // Deno: no 0
   stdin.setRawMode(false);
   process.kill(job, "SIGTSTP");
-  setTimeout(() => stdin.setRawMode(true) && keyboard.prompt(true), 100);
+  stdin.setRawMode(true);
+  keyboard.prompt(true);
 });
 stdin.on("error", ({ message }) => leave(1, `cannot read: ${message}`));
 stdout.on("error", ({ message }) => {

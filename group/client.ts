@@ -299,12 +299,13 @@ function openKeyboard(): readline.Interface {
   const keyboard = readline.createInterface({ ...options, terminal });
   keyboard.on("line", typed).on("close", leave).on("SIGINT", interrupt);
   keyboard.on("error", unreadable);
-  // Ctrl+Z stops the whole job, npx and tsx too; the timer runs on after `fg`.
+  // Ctrl+Z stops the whole job, npx and tsx too, and us in kill() until `fg`.
   keyboard.on("SIGTSTP", () => {
     const job = "deno" in process.versions ? process.pid : 0; // Deno: no 0
     stdin.setRawMode(false);
     process.kill(job, "SIGTSTP");
-    setTimeout(() => stdin.setRawMode(true) && keyboard.prompt(true), 100);
+    stdin.setRawMode(true);
+    keyboard.prompt(true);
   });
   keyboard.setPrompt(PROMPT);
   if (prompting) keyboard.prompt();
