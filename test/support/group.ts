@@ -240,8 +240,10 @@ export async function joinRaw(
   name: string,
 ): Promise<Raw> {
   const raw = await openRaw(t, hub);
-  await raw.send(`/join ${await raw.cookie()} ${name}`);
-  await raw.until(() => raw.lines.some((line) => / joined \(/.test(line)));
+  await raw.repeats(
+    `/join ${await raw.cookie()} ${name}`,
+    () => raw.lines.some((line) => / joined \(/.test(line)),
+  );
   return raw;
 }
 
