@@ -126,7 +126,6 @@ function print(text: string, to: NodeJS.WritableStream = stdout) {
 
 /** Clear the cursor's row and so many above it. */
 function hide(rows: number) {
-  stdout.write(" "); // from the end of a row the cursor moves on only now
   moveCursor(stdout, -stdout.columns, -rows);
   clearScreenDown(stdout);
   Object.assign(keyboard, { prevRows: 0 }); // or prompt() clears them again

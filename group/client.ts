@@ -76,12 +76,8 @@ function receive(msg: Buffer, from: RemoteInfo) {
   const isNew = isAnswer && lines[0]?.startsWith("/join ");
   if (!here || from.port !== Number(port)) return;
   if (itsRun !== run && !isNew) return; // late, from a server that is gone
-  const [now, had, hadGap, former] = [
-    performance.now(),
-    have,
-    known > have,
-    next,
-  ];
+  const now = performance.now();
+  const [had, hadGap, former] = [have, known > have, next];
   heardAt = now;
   if (isAnswer) {
     const trip = Math.max(now - Number(asked), 1);
@@ -163,14 +159,12 @@ function take(n: number, text: string) {
 
 /** Do without the lines up to n, but show those of them that we have. */
 function skip(n: number) {
-  const there = [...ahead].filter(([one]) => one <= n).sort(([a], [b]) =>
-    a - b
-  );
+  const there = [...ahead.keys()].filter((one) => one <= n);
   const missed = n - have - there.length;
   if (missed > 0) heard.push(`* you missed ${missed} lines`);
-  for (const [one, text] of there) {
-    have = one - 1;
-    take(one, text);
+  for (const one of there.sort((a, b) => a - b)) {
+    have = Math.max(have, one - 1); // take() goes on as far as it can
+    take(one, ahead.get(one) ?? "");
   }
   have = Math.max(have, n);
   known = Math.max(known, n);
@@ -339,7 +333,6 @@ function show(text: string) {
 
 /** Erase the prompt and what is typed, of so many rows above the cursor. */
 function hide(rows = keyboard.getCursorPos().rows) {
-  stdout.write(" "); // behind a full row, the cursor goes to the next only now
   readline.moveCursor(stdout, -stdout.columns, -rows);
   readline.clearScreenDown(stdout);
   Object.assign(keyboard, { prevRows: 0 }); // prompt() would go up that far

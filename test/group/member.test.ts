@@ -331,12 +331,12 @@ onEveryRuntime("lines that are not kept any more", async (t, runtime) => {
     "/sent 8",
   );
   await member.prints("* alice joined (2 here)\n");
-  await hub.news("1500 bob: ahead", "2000 bob: late");
-  await hub.awaits(/^\/have 8 9-1499 1501-1999$/);
+  await hub.news("1500 bob: ahead", "1501 bob: too", "2000 bob: late");
+  await hub.awaits(/^\/have 8 9-1499 1502-1999$/);
   await hub.answer("/gone 1998", "1999 bob: nearly late", "/sent 2000");
   await member.prints(
-    "* alice joined (2 here)\n* you missed 1989 lines\n" +
-      "bob: ahead\nbob: nearly late\nbob: late\n",
+    "* alice joined (2 here)\n* you missed 1988 lines\n" +
+      "bob: ahead\nbob: too\nbob: nearly late\nbob: late\n",
   );
   await hub.awaits(/^\/have 2000$/);
   assert.equal(member.stderr, "");

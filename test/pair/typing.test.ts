@@ -117,6 +117,7 @@ const HALVES: [string[], string, number, string[], string][] = [
   [x(36), xs(36), 0, ["y"], `${xs(36)}y`],
   [x(37), xs(37), 0, ["y"], `${xs(37)}y`],
   [x(40), xs(40), 0, ["y"], `${xs(40)}y`],
+  [[xs(40)], xs(40), 0, ["y"], `${xs(40)}y`], // pasted
   [[...x(39), "世"], `${xs(39)}世`, 0, [BACKSPACE], xs(39)],
   [x(60), xs(60), 0, ["y"], `${xs(60)}y`],
   [Array(45).fill("世"), "世".repeat(45), 0, [BACKSPACE], "世".repeat(44)],
