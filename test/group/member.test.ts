@@ -322,6 +322,19 @@ onEveryRuntime("the input ends before the welcome", async (t, runtime) => {
   assert.equal(member.stderr, "");
 });
 
+onEveryRuntime("a lost proof to a server started anew", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  member.write("hello\n");
+  await hub.awaits(/ hello$/);
+  hub.run = "76543210";
+  await hub.answer(`/join ${COOKIE}`);
+  await hub.awaits(/^\/join /); // which nobody answers
+  const since = performance.now();
+  await hub.awaits(/^\/join /);
+  const took = performance.now() - since;
+  assert(took < 2000, `again after ${took} ms, as if the server were away`);
+});
+
 onEveryRuntime("lines that are not kept any more", async (t, runtime) => {
   const { hub, member } = await knock(t, runtime);
   await hub.takes(
