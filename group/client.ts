@@ -201,8 +201,8 @@ let calm = 1000; // ms until we ask for news
 function isDue(now: number): boolean {
   if (requestedAt > 0) {
     // Where datagrams get lost, silence does not mean much.
-    const quiet = Math.min(silence(time), 1000) / usual; // ms
-    const wait = silence(now) > AWAY ? 3000 : quiet;
+    const usually = Math.min(silence(time), 1000) / usual; // ms
+    const wait = silence(now) > AWAY ? 3000 : usually;
     return now >= time + Math.max(1.5 * rtt, 100, wait);
   }
   if (unsaid.length > 0) return now >= pausedUntil;
