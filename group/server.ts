@@ -158,7 +158,7 @@ function receive(msg: Buffer, { address, port }: RemoteInfo) {
   const left = token && former?.reply === GOODBYE; // which may have got lost
   const member = proved || left ? former : admit(sender, lines[0] ?? "");
   if (!member) return;
-  Object.assign(member, { time, silence: 0 });
+  Object.assign(member, { to: sender.to, time, silence: 0 });
   const answer = asking.get(member) ?? [];
   asking.set(member, answer);
   if (msg.length > DATAGRAM) {

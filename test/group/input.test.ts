@@ -206,6 +206,10 @@ onEveryRuntime("who has left stays away", async (t, runtime) => {
   bob.forget();
   await bob.ask(`/join ${cookie} bob 0`, "/say 1 /quit", "/say 2 a ghost");
   await bob.hears("* goodbye"); // as often as it asks, for answers get lost
+  const moved = await openRaw(t, hub.port); // and wherever it asks from
+  moved.token = bob.token;
+  await moved.ask("/say 1 /quit");
+  await moved.hears("* goodbye");
   await alice.send("anybody?");
   await alice.hears("alice: anybody?");
   assert.equal(alice.heard.filter((one) => one.startsWith("* bob ")).length, 2);

@@ -86,7 +86,7 @@ export class Raw {
   hub: number; // its port
   readonly #socket: Socket;
   have = 0; // the highest number that came
-  #time = 0; // of the newest request
+  #time = Math.trunc(performance.now()); // of the newest request
   #answered = 0; // the newest that was answered
   #closed = false;
   #look = () => {};
