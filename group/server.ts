@@ -59,6 +59,7 @@ interface Member extends Sender {
   said: number; // we have taken its lines up to this one
   reply: string; // to that one, if it was a command
   budget: number; // what it may still cost in this round, bytes
+  own: number; // so many of the lines that not everybody has are its own
 }
 const known = new Map<string, Member>(); // by token or id, here or lately gone
 const here = new Map<string, Member>(); // by folded name
@@ -91,7 +92,7 @@ function admit(sender: Sender, line: string): Member | undefined {
   if (former?.here) return Object.assign(former, sender);
   const { said = count(k), reply = "" } = former ?? {};
   const lines = { said, reply, since: told, have: told, sent: told };
-  const rest = { name: id, here: true, silence: 0, budget: SHARE };
+  const rest = { name: id, here: true, silence: 0, budget: SHARE, own: 0 };
   const member = { ...sender, ...lines, ...rest };
   known.set(token || id, member);
   here.set(fold(id), member);
@@ -200,12 +201,13 @@ function obey(member: Member, line: string, answer: string[]) {
   } else if (afford(member, line)) answer.push(speak(member, line));
 }
 
-/** Is there room for a line, in what is kept and in its member's share? */
+/** Is there room for a line, in its member's share and in what is kept? */
 function afford(member: Member, text: string): boolean {
+  member.budget -= 100 + text.length;
   const behind = Math.max(last - floor, 2 * (last - member.have)); // lines
-  const price = KEPT / Math.max(KEPT - behind, 1); // the less room, the more
-  member.budget -= (100 + text.length) * price;
-  return member.budget > 0 && member.here;
+  // Who talks much leaves room for others (Choudhury and Hahne, 1998).
+  const isRoom = member.own < 2 * (KEPT - behind);
+  return isRoom && member.budget > 0 && member.here;
 }
 
 /** Say text, or do what it commands; returns the reply. */
@@ -214,7 +216,7 @@ function speak(member: Member, text: string): string {
   const command = /^\/\S*/.exec(text)?.[0];
   if (command === "/name") {
     const refusal = rename(member, text.slice(6));
-    if (member.name !== name) say(`* ${name} is now ${member.name}`);
+    if (member.name !== name) say(`* ${name} is now ${member.name}`, member);
     return refusal;
   }
   if (command === "/who") {
@@ -228,7 +230,7 @@ function speak(member: Member, text: string): string {
   if (command) return "* no such command, there are /name NEW, /who and /quit";
   const line = `${name}: ${text}`;
   if (Buffer.byteLength(line) > LINE) return "* too long, not said";
-  if (text) say(line, `来自[${id}]的消息: ${line}`);
+  if (text) say(line, member, `来自[${id}]的消息: ${line}`);
   return "";
 }
 
@@ -236,16 +238,19 @@ function speak(member: Member, text: string): string {
 
 const KEPT = 1024; // lines that can still be asked for
 const kept: string[] = []; // line N is kept[N % KEPT]
+const speakers: (Member | undefined)[] = []; // whose line that is
 let last = 0; // the newest line
 let told = 0; // the newest line that has gone out
 let floor = 0; // all who keep up have the lines up to this one
 let overdue = 0; // who lacks one of the lines up to this one does not keep up
 let screen = ""; // what the console shows next
 
-function say(line: string, shown = line) {
+function say(line: string, speaker?: Member, shown = line) {
   startRounds();
   last++;
   kept[last % KEPT] = line;
+  speakers[last % KEPT] = speaker;
+  if (speaker) speaker.own++;
   screen += `${shown}\n`;
 }
 
@@ -293,6 +298,11 @@ async function makeRounds() {
     for (const one of everyone) if (!one.token) one.have = told; // by hand
     const haves = everyone.map(({ have }) => have).filter((n) => n >= overdue);
     floor = Math.min(told, ...haves);
+    for (const one of everyone) one.own = 0;
+    for (let n = Math.max(floor, last - KEPT) + 1; n <= last; n++) {
+      const speaker = speakers[n % KEPT];
+      if (speaker) speaker.own++;
+    }
     let [range, news]: [string, Buffer[]] = ["", []];
     for (const one of new Set([...everyone, ...asked.keys()])) {
       one.budget = SHARE;

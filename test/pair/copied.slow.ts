@@ -90,7 +90,7 @@ async function run(
 describe("in somebody's project", { skip }, () => {
   for (const tsc of [TSC_56, TSC_59, TSC_7]) {
     const name = dirname(dirname(tsc));
-    for (const target of ["es2020", "es2022", "esnext"]) {
+    for (const target of ["es2020", "esnext"]) {
       for (const modules of [{ module: "nodenext" }, BUNDLER]) {
         test(`${name}, ${target}, ${modules.module}`, async (t) => {
           const cwd = project(t, { ...STRICTEST, target, ...modules });

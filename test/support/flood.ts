@@ -5,7 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { socketOf } from "./kernel.ts";
 import type { Peer } from "./udp.ts";
 
-const COUNT = 200_000;
+const COUNT = 100_000;
 const BURST = 32; // of 1,000 bytes take less than half of the kernel's buffer
 
 /** Send them at the pace at which the program takes them out of its socket. */
