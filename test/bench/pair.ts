@@ -200,11 +200,15 @@ function columns(costs: Map<string, Cost[]>) {
     cost:
       (which: keyof Cost, pair = (name: string) => name) => (name: string) =>
         spread(of(pair(name), which)),
-    ratio:
-      (which: keyof Cost, to: (name: string) => string) => (name: string) =>
-        name === to(name)
-          ? ""
-          : spread(ratios(of(name, which), of(to(name), which))),
+    ratio: (
+      which: keyof Cost,
+      to: (name: string) => string,
+      pair = (name: string) => name,
+    ) =>
+    (name: string) =>
+      name === to(name)
+        ? ""
+        : spread(ratios(of(pair(name), which), of(to(name), which))),
   };
 }
 
@@ -230,11 +234,11 @@ export async function roundTrips(quick: boolean): Promise<string> {
   }
   const much = quick
     ? { rounds: 5, trips: 2000, warmUp: 10_000 }
-    : { rounds: 15, trips: 3000, warmUp: 40_000 };
+    : { rounds: 15, trips: 1500, warmUp: 20_000 };
   const costs = await takeTurns("round trips", files, much);
   const some = quick
     ? { rounds: 3, trips: 50, warmUp: 200 }
-    : { rounds: 15, trips: 200, warmUp: 1000 };
+    : { rounds: 15, trips: 100, warmUp: 500 };
   const shown = await takeTurns("in terminals", terminals, some);
   const [bare, seen] = [columns(costs), columns(shown)];
   const toPython = () => "Python";
@@ -247,6 +251,7 @@ ${
       ["processor, µs", bare.cost("processor")],
       ["processor / floor", bare.ratio("processor", floorOf)],
       ["floor: wall, µs", bare.cost("wall", floorOf)],
+      ["floor: wall / Python", bare.ratio("wall", toPython, floorOf)],
       ["floor: processor, µs", bare.cost("processor", floorOf)],
     ])
   }

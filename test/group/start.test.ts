@@ -36,9 +36,8 @@ onEveryRuntime("a group's start that fails", async (t, runtime) => {
     [[CLIENT, "alice", "--verbose"], 2, "--verbose"],
     [[CLIENT, "alice", ""], 2, '""'],
     [[CLIENT, "alice", "127.0.0.1", "0"], 2, '"0"'],
-    [[CLIENT], 2, '""'],
   ];
-  for (const text of ["abc", "-1", "65536", "1.5", ""]) {
+  for (const text of ["abc", "65536", "06001"]) {
     cases.push([[SERVER, "127.0.0.1", text], 2, `"${text}"`]);
     cases.push([[CLIENT, "alice", "127.0.0.1", text], 2, `"${text}"`]);
   }

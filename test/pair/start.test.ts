@@ -39,9 +39,8 @@ on(withOlderBuns, "a host or port that cannot be had", async (t, runtime) => {
 
 on(withOlderBuns, "arguments that make no sense", async (t, runtime) => {
   for (const script of ["server.ts", "client.ts"]) {
-    const ports = ["abc", "-1", "65536", "1.5", "", "06000", "00", "1e3"];
-    ports.push("600000", `${"0".repeat(30)}6000`, " 6000", "6000 ", "0x10");
-    if (script === "client.ts") ports.push("0");
+    const ports = ["abc", "-1", "65536", "1.5", "", "06000", "1e3", "600000"];
+    ports.push(script === "client.ts" ? "0" : "00", " 6000", "6000 ");
     await Promise.all(
       ports.map((port) =>
         refuses(t, runtime, [script, "127.0.0.1", port], 2, `"${port}"`)
