@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { describe } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import {
   drained,
   joinProgram,
@@ -127,6 +128,38 @@ describe("a console", { concurrency: 3 }, () => {
     hub.read();
     while (!hub.stdout.includes("* lines are missing here\n")) await talk(20);
     assert(hub.stdout.length < 2_000_000, "it kept what nobody read");
+  });
+});
+
+describe("a big burst", { concurrency: 3 }, () => {
+  onThese(HUBS, "the hub looks what has come meanwhile", async (t, runtime) => {
+    if (NOT_LINUX) return t.skip(NOT_LINUX);
+    const hub = await startHub(t, runtime);
+    const talker = await joinProgram(t, hub.port, "talker");
+    const stranger = await openRaw(t, hub.port);
+    const members: Raw[] = [];
+    while (members.length < 20) {
+      members.push(await joinProgram(t, hub.port, `m${members.length}`));
+    }
+    const talk = talking(talker, "x".repeat(1000), 1, 6);
+    await talk(1000); // of which each is sent the first 512
+    process.kill(-hub.pid, "SIGSTOP");
+    for (const one of members) {
+      await one.request(`/have ${one.have}`); // so it gets all the others
+      one.forget();
+    }
+    process.kill(-hub.pid, "SIGCONT");
+    const came = () =>
+      members.reduce((sum, one) => sum + one.datagrams.length, 0);
+    let most = 0; // that are sent between two looks
+    for (let before = 0; before < 4000; before = came()) {
+      await stranger.send("hello?");
+      await drained(hub.port);
+      most = Math.max(most, came() - before);
+      await turn();
+    }
+    t.diagnostic(`at most ${most} datagrams between two looks`);
+    assert(most < 3000, `${most} datagrams between two looks`);
   });
 });
 
