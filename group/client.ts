@@ -361,7 +361,7 @@ function showWaiting(lines: string[]) {
 
 const USAGE = "usage: client.ts NAME [host] [port], by default 127.0.0.1 6001";
 const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
-let undelivered = 0; // lines
+let givenUp: string[] = []; // lines that were never sent
 let ended = false;
 
 function comparable(address: string): [string, "ipv4" | "ipv6"] {
@@ -389,7 +389,7 @@ function interrupt() {
   if (terminal) stdout.write("\n"); // the shell's prompt on a line of its own
   if (patience < 10_000) process.exit(130);
   leave();
-  undelivered = unsaid.splice(flying).filter((line) => line !== "/quit").length;
+  givenUp = unsaid.splice(flying);
   [patience, requestedAt, tries] = [1000, 0, 0];
   process.exitCode = 130;
   quit();
@@ -403,10 +403,10 @@ function end(problem = "") {
   if (prompting) hide();
   prompting = false;
   keyboard.close();
-  undelivered += unsaid.filter((line) => line !== "/quit").length;
+  const lost = [...givenUp, ...unsaid].filter((line) => line !== "/quit");
   if (problem) console.error(problem);
-  if (undelivered > 0) console.error(`${undelivered} lines were not delivered`);
-  process.exitCode ||= problem || undelivered > 0 ? 1 : 0;
+  if (lost.length > 0) console.error(`${lost.length} lines were not delivered`);
+  process.exitCode ||= problem || lost.length > 0 ? 1 : 0;
   if (terminal) process.exit(); // in a pipe, what is shown may still wait there
 }
 

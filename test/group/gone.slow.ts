@@ -23,9 +23,10 @@ describe("a member that is behind", { concurrency: 6 }, () => {
         said = alice.said;
       }
     };
-    // While bob could still ask for them, none is thrown away.
+    // While bob could still ask for them, none is thrown away, and one alone
+    // may have two thirds of the room.
     const since = performance.now();
-    await say(1000);
+    await say(650);
     await bob.ask("/have 2");
     assert(performance.now() - since < 4000);
     const stuck = performance.now();

@@ -9,18 +9,7 @@ import { startNetwork } from "../support/pair.ts";
 import { endGroup } from "../support/processes.ts";
 import { type Runtime } from "../support/runtimes.ts";
 import { agree, Member, present } from "../support/conversation.ts";
-import { type Copy, openRelay, type Relay } from "../support/relay.ts";
-
-/** What must come once, to a client or from it, if nothing is lost. */
-const ONCE = /^(\/say|\/welcome|\d+) /;
-
-function twice(copies: Copy[]): string[] {
-  const lines = copies.flatMap(({ way, outside, bytes }) =>
-    bytes.toString().split("\n").filter((line) => ONCE.test(line))
-      .map((line) => `${outside.client} ${way} ${line}`)
-  );
-  return lines.filter((line, i) => lines.indexOf(line) !== i);
-}
+import { openRelay, type Relay, twice } from "../support/relay.ts";
 
 /** Two members behind a relay, before a path of so many ms each way. */
 async function pair(t: TestContext, runtime: Runtime, latency: number) {

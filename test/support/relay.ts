@@ -7,6 +7,9 @@ import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
+/** What must come once on a network that loses nothing. */
+const ONCE = /^(\/say|\/welcome|\d+) /;
+
 /** A client's address, as the server sees it. */
 interface Outside {
   socket: Socket;
@@ -84,6 +87,15 @@ export class Relay {
     }
     await pause(100); // for what they bring about
   }
+}
+
+/** The lines that were sent more than once, on the same way. */
+export function twice(copies: Copy[]): string[] {
+  const seen = new Set<string>();
+  return copies.flatMap(({ way, outside, bytes }) =>
+    bytes.toString().split("\n").filter((line) => ONCE.test(line))
+      .map((line) => `${outside.client} ${way} ${line}`)
+  ).filter((line) => seen.size === seen.add(line).size);
 }
 
 export async function openRelay(t: TestContext, to: number): Promise<Relay> {
