@@ -2,7 +2,7 @@
 
 import type { TestContext } from "node:test";
 import { commandOf } from "../support/pair.ts";
-import { on, onEveryRuntime, runtimes } from "../support/runtimes.ts";
+import { on, runtimes, withOlderBuns } from "../support/runtimes.ts";
 import { CTRL_D, Terminal } from "../support/terminal.ts";
 import { openPeer } from "../support/udp.ts";
 
@@ -44,7 +44,7 @@ async function stop(terminal: Terminal) {
   await checkShell(terminal);
 }
 
-on([npx, ...runtimes], "Ctrl+Z and fg", async (t, runtime) => {
+on([npx, ...withOlderBuns], "Ctrl+Z and fg", async (t, runtime) => {
   const terminal = await startShell(t);
   const command = commandOf(runtime, "server.ts", "127.0.0.1", 0);
   terminal.type(`${command.join(" ")}\r`);
@@ -89,7 +89,7 @@ on([npx, ...runtimes], "Ctrl+Z and fg", async (t, runtime) => {
   await checkShell(terminal);
 });
 
-onEveryRuntime("Ctrl+Z where no shell waits", async (t, runtime) => {
+on(withOlderBuns, "Ctrl+Z where no shell waits", async (t, runtime) => {
   const command = commandOf(runtime, "server.ts", "127.0.0.1", 0);
   const terminal = new Terminal(t, command);
   await terminal.until(() => /listening on port \d+\n$/.test(terminal.screen));

@@ -4,7 +4,12 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { commandOf } from "../support/pair.ts";
-import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
+import {
+  on,
+  onEveryRuntime,
+  type Runtime,
+  withOlderBuns,
+} from "../support/runtimes.ts";
 import { CTRL_C, CTRL_D, Terminal } from "../support/terminal.ts";
 import { openPeer, type Peer } from "../support/udp.ts";
 
@@ -126,18 +131,22 @@ const HALVES: [string[], string, number, string[], string][] = [
   [[...x(60), ...Array(30).fill(LEFT)], xs(60), 30, [BACKSPACE], xs(59)],
 ];
 
-onEveryRuntime("a message goes above a line half typed", async (t, runtime) => {
-  const desk = await startDesk(t, runtime);
-  for (const [before, line, behind, after, sent] of HALVES) {
-    await press(desk.terminal, before);
-    await desk.shows(line, behind);
-    await desk.peer.send("hello", desk.port);
-    desk.shown.push(`${desk.from}hello`);
-    await desk.shows(`>>>${line}`, behind);
-    await press(desk.terminal, after);
-    await desk.enters(sent);
-  }
-});
+on(
+  withOlderBuns,
+  "a message goes above a line half typed",
+  async (t, runtime) => {
+    const desk = await startDesk(t, runtime);
+    for (const [before, line, behind, after, sent] of HALVES) {
+      await press(desk.terminal, before);
+      await desk.shows(line, behind);
+      await desk.peer.send("hello", desk.port);
+      desk.shown.push(`${desk.from}hello`);
+      await desk.shows(`>>>${line}`, behind);
+      await press(desk.terminal, after);
+      await desk.enters(sent);
+    }
+  },
+);
 
 // Keys at the prompt, the line that is sent, and the cells behind the cursor.
 const EDITS: [string[], string, number?][] = [
@@ -157,7 +166,7 @@ const EDITS: [string[], string, number?][] = [
   [[], ""],
 ];
 
-onEveryRuntime("a line is edited at the prompt", async (t, runtime) => {
+on(withOlderBuns, "a line is edited at the prompt", async (t, runtime) => {
   const desk = await startDesk(t, runtime);
   for (const [keys, line, behind] of EDITS) {
     await desk.peer.send("hello", desk.port);
@@ -171,7 +180,8 @@ onEveryRuntime("a line is edited at the prompt", async (t, runtime) => {
 
 const AHEAD = ["one", "", xs(37), xs(39), xs(60), "世".repeat(30), "six"];
 
-onEveryRuntime(
+on(
+  withOlderBuns,
   "lines typed ahead come at their prompts",
   async (t, runtime) => {
     const desk = await startDesk(t, runtime);
@@ -191,7 +201,7 @@ onEveryRuntime(
   },
 );
 
-onEveryRuntime("lines typed ahead at a prompt", async (t, runtime) => {
+on(withOlderBuns, "lines typed ahead at a prompt", async (t, runtime) => {
   const desk = await startDesk(t, runtime);
   await desk.peer.send("hello", desk.port);
   desk.shown.push(`${desk.from}hello`);
@@ -235,7 +245,7 @@ const ENDS: [string, string, number, string[], string[]][] = [
 ];
 
 for (const [title, key, code, keys, stays] of ENDS) {
-  onEveryRuntime(title, async (t, runtime) => {
+  on(withOlderBuns, title, async (t, runtime) => {
     const { terminal, shown } = await startDesk(t, runtime);
     await press(terminal, keys);
     terminal.type(key);
@@ -246,7 +256,7 @@ for (const [title, key, code, keys, stays] of ENDS) {
   });
 }
 
-onEveryRuntime("lines typed ahead in vain", async (t, runtime) => {
+on(withOlderBuns, "lines typed ahead in vain", async (t, runtime) => {
   const { terminal, shown } = await startDesk(t, runtime);
   terminal.type("one\rtwo\r");
   await terminal.shows(...shown, "");
