@@ -1,18 +1,18 @@
 #!/usr/bin/env -S npx tsx
 // A group chat over UDP, a member: what you type goes to the server, and what
 // anybody says comes back from it, in the same order for all.
-//   npx tsx group/client.ts NAME [host] [port]                Node 20.6 and later
-//   node group/client.ts NAME [host] [port]                   Node 22.18 and later
+//   npx tsx group/client.ts NAME [host] [port]            Node 20.6 and later
+//   node group/client.ts NAME [host] [port]               Node 22.18 and later
 //   bun group/client.ts NAME [host] [port]
 //   deno run --allow-net group/client.ts NAME [host] [port]
 //
 // A network promises nothing; five ideas make the chat reliable all the same:
 //   1. Prove your address: send back a cookie that only you can have received.
-//   2. Number the lines: show each once and in its turn, ask for what is missing.
+//   2. Number the lines: show each once, in its turn, ask for what is missing.
 //   3. Repeat until answered: one request in flight says all there is to say.
 //   4. Know each other by a secret, for addresses change, and can be forged.
 //   5. Never send more than the other side has room for.
-// The words of the protocol (#, /join, /say, /have ...) are a table in README.md.
+// The protocol's words (#, /join, /say, /have ...) are a table in README.md.
 
 /// <reference types="node" />
 import { Buffer } from "node:buffer";

@@ -12,7 +12,7 @@
 //   3. Repeat until answered: each has one request in flight, and no second.
 //   4. Know each other by a secret, for addresses change, and can be forged.
 //   5. Never send more than the other side has room for.
-// The words of the protocol (#, /join, /say, /have ...) are a table in README.md.
+// The protocol's words (#, /join, /say, /have ...) are a table in README.md.
 
 /// <reference types="node" />
 import { Buffer } from "node:buffer";
@@ -80,13 +80,15 @@ function admit(sender: Sender, line: string): Member | undefined {
   const near = all.filter((one) => one.to[1] === to[1]).length;
   const full = all.length >= MEMBERS || near >= NEIGHBOURS;
   const former = known.get(token || id);
-  if (!proved || (full && !former?.here)) {
+  const isNew = !former?.here;
+  if (!proved || (full && isNew)) {
     // Hubs and echoes say "/join COOKIE": two of them would never stop.
     if (word === "/join" ? theirs && !name : !token) return undefined;
     const text = proved ? "/full\n" : `/join ${cookie}\n`;
     if (unsent < UNSENT) send(to, head(token, time), Buffer.from(text));
     return undefined;
   }
+  if (isNew && last - floor >= KEPT - 2) return undefined; // no room to tell
   const tenant = all.find((one) => one.id === id && one.token !== token);
   if (tenant) leave(tenant, "left"); // an address is one program's
   if (former?.here) return Object.assign(former, sender);
@@ -264,8 +266,8 @@ function numbered(from: number, to: number): string[] {
 }
 
 // ---- What goes out ----
-// What came in together goes out together, in as few datagrams as hold it: the
-// cost is in the system call for each. A line in a quiet group goes out at once.
+// What came in together goes out together, in as few datagrams as hold it, as
+// each costs a system call. A line in a quiet group goes out at once.
 
 const WINDOW = 512; // lines sent beyond those that a member says it has
 const REST = 10; // ms in which the lines of a busy group wait for each other
@@ -343,7 +345,7 @@ function addAnswer(news: Buffer[], one: Member, answer: string[]): Buffer[] {
   return both.length > ROOM ? [...news, own] : [...news.slice(0, -1), both];
 }
 
-/** A program's first line: its token, our run, the time of its question or 0. */
+/** A program's first line: its token, our run, its question's time or 0. */
 function head(token: string, time: number): Buffer {
   return Buffer.from(token && `#${token} ${RUN} ${time}\n`);
 }

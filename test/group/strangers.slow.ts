@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { createHash, createHmac } from "node:crypto";
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
 import {
   drained,
   join,
+  joinProgram,
   joinRaw,
   onThese,
   openRaw,
@@ -163,6 +165,31 @@ onEveryRuntime("datagrams from port 0", async (t, runtime) => {
   alice.write("still here\n");
   await alice.until(() => alice.stdout.endsWith("alice: still here\n"));
   assert.equal(hub.stderr, "");
+});
+
+onEveryRuntime("who comes and goes pushes nobody out", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinProgram(t, hub.port, "alice");
+  const { have } = alice;
+  let joined = 0; // each of these makes two lines, and 1,024 are kept
+  const comeAndGo = async (one: Raw) => {
+    for (let i = 0; i < 140; i++) {
+      await pause(10); // the hub's time for strangers is short
+      one.token = randomBytes(8).toString("hex");
+      await one.request(`/join ${await one.cookie()} mallory 0`);
+      joined++;
+    }
+  };
+  const since = performance.now();
+  const sockets = Array.from({ length: 4 }, () => openRaw(t, hub.port));
+  await Promise.all((await Promise.all(sockets)).map(comeAndGo));
+  const took = (performance.now() - since) / 1000;
+  t.diagnostic(`${joined} came in ${took.toFixed(1)} s`);
+  assert(took < 5, `${took} s: alice does not keep up any more`);
+  alice.forget();
+  await alice.ask(`/have ${have} ${have + 1}-${have + 2}`);
+  await alice.until(() => alice.lines.some((one) => /^\d/.test(one)));
+  assert(!alice.lines.some((line) => line.startsWith("/gone")));
 });
 
 const SOCKETS = 500;
