@@ -261,7 +261,7 @@ async function measure(
       const load = new Load(one.protocol, server.port);
       for (const size of sizes) {
         const cold = size === sizes[0] && !quick; // a server runs for long
-        const times = quick ? [400, 400] : [cold ? 2000 : 400, 600, 600];
+        const times = quick ? [400, 400] : [cold ? 2000 : 400, 500, 500];
         const more = await busy(one, server, load, size, times);
         results.get(one.name)!.get(size)!.push(...more);
       }
@@ -416,7 +416,7 @@ async function delay(
 }
 
 export async function delays(quick: boolean): Promise<string> {
-  const lines = quick ? 40 : 160;
+  const lines = quick ? 40 : 120;
   const contestants = [nats, ...quick ? FEW_HUBS : HUBS];
   const results = new Map<string, Record<"idle" | "flooded", Delays>>();
   for (const one of contestants.filter(({ there }) => there)) {
