@@ -81,8 +81,6 @@ async function flood() {
     do await turn(); while (waiting() > WAITING);
   }
   console.log(`sent ${sent}`);
-  joined = false;
-  await send("/quit\n");
   process.exit();
 }
 
