@@ -200,10 +200,9 @@ let calm = 1000; // ms until we ask for news
 /** Is the next request due? */
 function isDue(now: number): boolean {
   if (requestedAt > 0) {
+    const wait = silence(now) > AWAY ? 3000 : Math.min(silence(time), 1000);
     // Where datagrams get lost, silence does not mean much.
-    const usually = Math.min(silence(time), 1000) / usual; // ms
-    const wait = silence(now) > AWAY ? 3000 : usually;
-    return now >= time + Math.max(1.5 * rtt, 100, wait);
+    return now >= time + Math.max(1.5 * rtt, 100, wait / usual);
   }
   if (unsaid.length > 0) return now >= pausedUntil;
   if (!joined || have - acked >= NEWS) return true;
