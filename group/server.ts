@@ -91,7 +91,7 @@ function admit(sender: Sender, line: string): Member | undefined {
   if (isNew && last - floor >= KEPT - 2) return undefined; // no room to tell
   const tenant = all.find((one) => one.id === id && one.token !== token);
   if (tenant) leave(tenant, "left"); // an address is one program's
-  if (former?.here) return Object.assign(former, sender);
+  if (!isNew) return Object.assign(former, sender);
   const { said = count(k), reply = "" } = former ?? {};
   const lines = { said, reply, since: told, have: told, sent: told };
   const rest = { name: id, here: true, silence: 0, budget: SHARE, own: 0 };

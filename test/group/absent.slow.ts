@@ -9,7 +9,7 @@ import process from "node:process";
 import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { onThese, startHub } from "../support/group.ts";
-import { type Runtime } from "../support/runtimes.ts";
+import { HUBS, type Runtime } from "../support/runtimes.ts";
 import { agree, gather, present } from "../support/conversation.ts";
 
 const PACE = 100; // ms between two lines of a member
@@ -17,7 +17,7 @@ const TIMEOUT = 120; // s of silence until a member is dropped
 
 async function sleeps(t: TestContext, runtime: Runtime, seconds: number) {
   const hub = await startHub(t, runtime);
-  const there = present("Node 24", "Bun", "Deno");
+  const there = present(...HUBS);
   const members = await gather(t, there, 3, hub.port);
   const [one, two, sleeper] = members;
   const texts: string[] = [];
@@ -63,7 +63,7 @@ async function sleeps(t: TestContext, runtime: Runtime, seconds: number) {
 describe("a member stands still", { concurrency: 3 }, () => {
   for (const seconds of process.env["LONG"] ? [3, 30, 130] : [3]) {
     onThese(
-      ["Node 24", "Bun", "Deno"],
+      HUBS,
       `for ${seconds} s`,
       (t, runtime) => sleeps(t, runtime, seconds),
       (seconds + 60) * 1000,

@@ -14,10 +14,9 @@ import {
 import { idle, memory, NOT_LINUX, socketOf } from "../support/kernel.ts";
 import { startPiped } from "../support/pair.ts";
 import type { Program } from "../support/processes.ts";
-import { on, onEveryRuntime, runtimes } from "../support/runtimes.ts";
+import { HUBS, on, onEveryRuntime, runtimes } from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
 
-const HUBS = ["Node 24", "Bun", "Deno"];
 const NOT_DENO = runtimes.filter(({ name }) => name !== "Deno");
 
 onThese(HUBS, "1,000 members and no more", async (t, runtime) => {

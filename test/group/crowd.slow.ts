@@ -16,6 +16,7 @@ import {
   present,
   quantile,
 } from "../support/conversation.ts";
+import { HUBS } from "../support/runtimes.ts";
 
 const TALKERS = 19;
 const SECONDS = 3; // of flood
@@ -68,12 +69,12 @@ async function flood(
       if (said !== undefined) delays.push(times[i]! - said);
     }
   }
-  const others = members[0]!.shown.length - before - all();
+  const flooded = members[0]!.shown.length - before - all();
   t.diagnostic(
     `${kind}: ${quantile(delays, 0.5).toFixed(0)} ms (median), ` +
       `${quantile(delays, 0.99).toFixed(0)} ms (99 %), ` +
       `${all()} lines, ${all() * TALKERS - delays.length} not shown, ` +
-      `${others} lines of the flood, ${flooder.stdout.split("\n")[1]}, ` +
+      `${flooded} lines of the flood, ${flooder.stdout.split("\n")[1]}, ` +
       `kernel dropped ${socketOf(hub.port).lost}, hub ${most.toFixed(0)} MB`,
   );
   for (const one of members) assert.equal(talked(one), all(), one.name);
@@ -82,7 +83,7 @@ async function flood(
 
 const LATE = 250; // ms
 
-onThese(["Node 24", "Bun", "Deno"], "one floods", async (t, runtime) => {
+onThese(HUBS, "one floods", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const members = await gather(t, present("Bun"), TALKERS, hub.port);
   for (const kind of KINDS) { // the one before has gone without a word

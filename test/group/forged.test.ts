@@ -8,7 +8,7 @@ import process from "node:process";
 import { type TestContext } from "node:test";
 import { onThese, startHub } from "../support/group.ts";
 import { type Server } from "../support/pair.ts";
-import { type Runtime } from "../support/runtimes.ts";
+import { HUBS, type Runtime } from "../support/runtimes.ts";
 import { agree, Member, present } from "../support/conversation.ts";
 import { Forger, NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
 
@@ -74,7 +74,7 @@ async function attack(t: TestContext, runtime: Runtime) {
   const namespace = await openNamespace(t);
   const hub = await startHub(t, namespace.of(runtime));
   const forger = new Forger(namespace);
-  const there = present("Node 24", "Bun", "Deno");
+  const there = present(...HUBS);
   const members = ["alice", "bob", "carol"].map((name, i) =>
     new Member(t, namespace.of(there[i % there.length]!), name, hub.port)
   );
@@ -116,4 +116,4 @@ async function attack(t: TestContext, runtime: Runtime) {
   for (const one of members) await one.leaves();
 }
 
-onThese(["Node 24", "Bun", "Deno"], "forged senders", attack);
+onThese(HUBS, "forged senders", attack);

@@ -9,7 +9,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { onThese, startHubOn } from "../support/group.ts";
 import { freePort } from "../support/kernel.ts";
 import { endGroup, type Program } from "../support/processes.ts";
-import { type Runtime } from "../support/runtimes.ts";
+import { HUBS, type Runtime } from "../support/runtimes.ts";
 import { agree, Member, present } from "../support/conversation.ts";
 import { type Copy, openRelay } from "../support/relay.ts";
 
@@ -24,7 +24,7 @@ async function again(t: TestContext, runtime: Runtime) {
   const port = Number(freePort());
   let hub = startHubOn(t, runtime, port);
   const relay = await openRelay(t, port);
-  const there = present("Node 24", "Bun", "Deno");
+  const there = present(...HUBS);
   const members: Member[] = [];
   for (const [i, name] of NAMES.entries()) {
     const on = there[i % there.length]!;
@@ -102,5 +102,5 @@ async function again(t: TestContext, runtime: Runtime) {
 }
 
 describe("copies of all datagrams come late", { concurrency: 3 }, () => {
-  onThese(["Node 24", "Bun", "Deno"], "twice, and after a restart", again);
+  onThese(HUBS, "twice, and after a restart", again);
 });

@@ -10,7 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { onThese, startHub } from "../support/group.ts";
 import { listening } from "../support/pair.ts";
 import { emptyFolder, PROJECT } from "../support/processes.ts";
-import { type Runtime } from "../support/runtimes.ts";
+import { HUBS, type Runtime } from "../support/runtimes.ts";
 import { Member, present } from "../support/conversation.ts";
 import {
   Forger,
@@ -86,4 +86,4 @@ async function answered(t: TestContext, runtime: Runtime) {
   await alice.leaves();
 }
 
-onThese(["Node 24", "Bun", "Deno"], "machines that answer", answered);
+onThese(HUBS, "machines that answer", answered);

@@ -4,6 +4,7 @@
 import { describe } from "node:test";
 import { onThese } from "../support/group.ts";
 import { converse, type Plan, present, SEED } from "../support/conversation.ts";
+import { HUBS } from "../support/runtimes.ts";
 
 const PATHS = [
   "--move 1 --latency 20 --jitter 5",
@@ -12,10 +13,10 @@ const PATHS = [
 
 describe("members whose address changes", { concurrency: 2 }, () => {
   for (const path of PATHS) {
-    onThese(["Node 24", "Bun", "Deno"], path, async (t, runtime) => {
+    onThese(HUBS, path, async (t, runtime) => {
       const pace: Plan["pace"] = [50, 150];
       const plan = { members: 5, lines: 50, pace, path, within: 10 };
-      const there = present("Node 24", "Bun", "Deno");
+      const there = present(...HUBS);
       await converse(t, runtime, there, plan, SEED);
     });
   }

@@ -9,7 +9,7 @@ import { onThese } from "../support/group.ts";
 import { memory } from "../support/kernel.ts";
 import { commandOf, listening } from "../support/pair.ts";
 import { PROJECT } from "../support/processes.ts";
-import { type Runtime } from "../support/runtimes.ts";
+import { HUBS, type Runtime } from "../support/runtimes.ts";
 import { Member, present } from "../support/conversation.ts";
 import {
   behindNarrowLink,
@@ -67,7 +67,7 @@ async function narrow(t: TestContext, runtime: Runtime, kind: string) {
 
 for (const kind of ["strangers", "/have", "/who"]) {
   onThese(
-    ["Node 24", "Bun", "Deno"],
+    HUBS,
     `a narrow way out, a flood of ${kind}`,
     (t, runtime) => narrow(t, runtime, kind),
   );

@@ -7,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { onThese, startHub } from "../support/group.ts";
 import { startNetwork } from "../support/pair.ts";
 import { endGroup } from "../support/processes.ts";
-import { type Runtime } from "../support/runtimes.ts";
+import { HUBS, type Runtime } from "../support/runtimes.ts";
 import { agree, Member, present } from "../support/conversation.ts";
 import { openRelay, type Relay, twice } from "../support/relay.ts";
 
@@ -17,7 +17,7 @@ async function pair(t: TestContext, runtime: Runtime, latency: number) {
   const path = await startNetwork(t, hub.port, "--latency", latency);
   const relay = await openRelay(t, path.port);
   const members: Member[] = [];
-  for (const [i, on] of present("Node 24", "Bun", "Deno").entries()) {
+  for (const [i, on] of present(...HUBS).entries()) {
     const member = new Member(t, on, `m${i + 1}`, relay.port);
     await member.until(() => member.joined, 30_000);
     members.push(member);
@@ -78,7 +78,6 @@ async function away(t: TestContext, runtime: Runtime) {
   for (const count of counts.values()) assert(count <= 15, `${count} in 20 s`);
 }
 
-const HUBS = ["Node 24", "Bun", "Deno"];
 onThese(HUBS, "nothing twice on a short way", (t, on) => once(t, on, 0));
 describe("nothing twice, and not too often", { concurrency: 4 }, () => {
   onThese(HUBS, "a way of 300 ms", (t, runtime) => once(t, runtime, 300));

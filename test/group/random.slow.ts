@@ -19,6 +19,7 @@ import { type Server, startNetwork } from "../support/pair.ts";
 import { endGroup, type Program } from "../support/processes.ts";
 import { generator } from "../support/random.ts";
 import { Member, present, SEED } from "../support/conversation.ts";
+import { HUBS } from "../support/runtimes.ts";
 
 const SECONDS = Number(process.env["SECONDS"] ?? 60);
 const MEMBERS = 6;
@@ -91,7 +92,7 @@ class Party {
   }
 
   startHub() {
-    const runtime = this.#pick(present("Node 24", "Bun", "Deno"));
+    const runtime = this.#pick(present(...HUBS));
     this.#hub = startHubOn(this.#t, runtime, this.#port);
     this.#tell(`hub on ${runtime.name}`);
   }
@@ -101,7 +102,7 @@ class Party {
     const path = ["--drop", dice[0]!, "--repeat", dice[1]!, "--delay", dice[2]!]
       .concat("--latency", this.#draw(60), "--jitter", this.#draw(20))
       .concat("--move", 3 + this.#draw(20), "--seed", this.#draw(2 ** 31));
-    const runtime = this.#pick(present("Node 24", "Bun", "Deno"));
+    const runtime = this.#pick(present(...HUBS));
     const network = await startNetwork(this.#t, this.#port, ...path);
     const name = `m${++this.#newest}`;
     const member = new Member(this.#t, runtime, name, network.port);

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import type { TestContext } from "node:test";
 import { onThese } from "./group.ts";
-import { type Runtime } from "./runtimes.ts";
+import { HUBS, type Runtime } from "./runtimes.ts";
 import {
   converse,
   type Plan,
@@ -20,7 +20,6 @@ import {
 } from "./conversation.ts";
 
 const ROWS = process.env["ROWS"]?.split(",").map(Number);
-const HUBS = ["Node 24", "Bun", "Deno"];
 const RUNS = Number(process.env["RUNS"] ?? 1);
 
 interface Demand {

@@ -66,6 +66,9 @@ export const withOlderBuns: Runtime[] = [
   runtime("Bun 1.3.12", "BUN1312", []),
 ];
 
+/** One of each kind: for what takes too long on all six. */
+export const HUBS = ["Node 24", "Bun", "Deno"];
+
 /** The next runtime that is there, to be the other end of a conversation. */
 export function another(than: Runtime): Runtime {
   const there = runtimes.filter((one) => one.version !== "");
