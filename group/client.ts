@@ -87,9 +87,9 @@ function receive(msg: Buffer, from: RemoteInfo) {
   }
   for (const line of lines) hear(line, isAnswer, itsRun);
   complete &&= have === known;
-  const refused = isAnswer && flying > 0 && next === former;
+  const refused = isAnswer && inFlight > 0 && next === former;
   if (isAnswer) pausedUntil = refused ? now + Math.max(rtt, 50) : 0;
-  if (have > had) [calm, newsAt] = [1000, now];
+  if (have > had) [poll, newsAt] = [1000, now];
   if (have > had && had === acked) unackedAt = now;
   const again = isAnswer && repairing && ahead.size > 0; // the next gap is old
   if (!hadGap || have > had) gapAt = again ? 0 : now;
@@ -186,7 +186,7 @@ let name = wanted.normalize("NFKC");
 let cookie = "0"; // proves our address to the server, which made it
 const unsaid: string[] = []; // what the server has not taken yet
 let next = randomInt(1, 1e9); // the number of the first of these
-let flying = 0; // how many of these the last request said
+let inFlight = 0; // how many of these the last request said
 let pausedUntil = 0; // the server took none of them, ms
 let time = 0; // of the last request, ms; no two have the same
 let requestedAt = 0; // the first time of the one in flight, or 0: there is none
@@ -195,7 +195,7 @@ let usual = 1; // how often a request was sent, on average
 let repairing = false; // it asked for what is missing
 let rtt = 200; // a round trip, ms, at first a guess
 let acked = 0; // the server knows that we have the lines up to this one
-let calm = 1000; // ms until we ask for news
+let poll = 1000; // ms until we ask for news
 
 /** Is the next request due? */
 function isDue(now: number): boolean {
@@ -208,7 +208,7 @@ function isDue(now: number): boolean {
   if (!joined || have - acked >= NEWS) return true;
   if (known > have) return now >= gapAt + 1.5 * rtt;
   if (have > acked && now >= unackedAt + 2000) return true;
-  return leaving || now >= Math.min(Math.max(newsAt, time) + calm, time + IDLE);
+  return leaving || now >= Math.min(Math.max(newsAt, time) + poll, time + IDLE);
 }
 
 /** For how long there has been no answer, and nothing else either. */
@@ -220,18 +220,18 @@ function silence(now: number): number {
 function request(now: number) {
   time = Math.max(Math.trunc(now), time + 1);
   tries++;
-  if (tries === 1) [requestedAt, calm] = [time, Math.min(calm * 2, IDLE)];
+  if (tries === 1) [requestedAt, poll] = [time, Math.min(poll * 2, IDLE)];
   let text = `#${token} ${time}\n`;
   if (!joined) text += `/join ${cookie} ${name} ${next - 1}\n`;
   repairing = known > have && now >= gapAt + 1.5 * rtt;
   if (have >= 0) text += `/have ${have}${repairing ? missing() : ""}\n`;
   acked = have;
-  flying = 0;
+  inFlight = 0;
   for (const line of cookie === "0" ? [] : unsaid) {
-    const say = `/say ${next + flying} ${line}\n`;
+    const say = `/say ${next + inFlight} ${line}\n`;
     if (Buffer.byteLength(text + say) > DATAGRAM) break;
     text += say;
-    flying++;
+    inFlight++;
     if (line.startsWith("/")) break; // the server keeps its last reply only
   }
   sk.send(text, Number(port), address);
@@ -388,7 +388,7 @@ function interrupt() {
   if (terminal) stdout.write("\n"); // the shell's prompt on a line of its own
   if (patience < 10_000) process.exit(130);
   leave();
-  givenUp = unsaid.splice(flying);
+  givenUp = unsaid.splice(inFlight);
   [patience, requestedAt, tries] = [1000, 0, 0];
   process.exitCode = 130;
   quit();

@@ -93,7 +93,7 @@ function admit(sender: Sender, line: string): Member | undefined {
   if (tenant) leave(tenant, "left"); // an address is one program's
   if (!isNew) return Object.assign(former, sender);
   const { said = count(k), reply = "" } = former ?? {};
-  const lines = { said, reply, since: told, have: told, sent: told };
+  const lines = { said, reply, since: out, have: out, sent: out };
   const rest = { name: id, here: true, silence: 0, budget: SHARE, own: 0 };
   const member = { ...sender, ...lines, ...rest };
   known.set(token || id, member);
@@ -190,7 +190,7 @@ function obey(member: Member, line: string, answer: string[]) {
     for (const range of ranges) {
       const [from = 0, to = 0] = range.split("-").map(count);
       if (answer.length < 99) {
-        answer.push(...numbered(from, Math.min(to, told)));
+        answer.push(...numbered(from, Math.min(to, out)));
       }
     }
   } else if (word === "/say" && member.token) {
@@ -242,7 +242,7 @@ const KEPT = 1024; // lines that can still be asked for
 const kept: string[] = []; // line N is kept[N % KEPT]
 const speakers: (Member | undefined)[] = []; // whose line that is
 let last = 0; // the newest line
-let told = 0; // the newest line that has gone out
+let out = 0; // the newest line that has gone out
 let floor = 0; // all who keep up have the lines up to this one
 let overdue = 0; // who lacks one of the lines up to this one does not keep up
 let screen = ""; // what the console shows next
@@ -287,19 +287,19 @@ function startRounds() {
 
 /** Answer who asked, send everyone what is new, rest, and so on. */
 async function makeRounds() {
-  for (let turn = 0; asking.size > 0 || last > told || turn === 0; turn++) {
+  for (let turn = 0; asking.size > 0 || last > out || turn === 0; turn++) {
     if (unread) screen &&= "* lines are missing here\n";
     else [unread, screen] = [!print(screen), ""];
-    told = last;
+    out = last;
     strangers.budget = SHARE;
     const asked = new Map(asking);
     asking.clear();
     const others = [...here.values()];
     // On a narrow path the last ones lose: begin elsewhere each time.
     const everyone = others.splice(turn % (others.length || 1)).concat(others);
-    for (const one of everyone) if (!one.token) one.have = told; // by hand
+    for (const one of everyone) if (!one.token) one.have = out; // by hand
     const haves = everyone.map(({ have }) => have).filter((n) => n >= overdue);
-    floor = Math.min(told, ...haves);
+    floor = Math.min(out, ...haves);
     for (const one of everyone) one.own = 0;
     for (let n = Math.max(floor, last - KEPT) + 1; n <= last; n++) {
       const speaker = speakers[n % KEPT];
@@ -308,7 +308,7 @@ async function makeRounds() {
     let [range, news]: [string, Buffer[]] = ["", []];
     for (const one of new Set([...everyone, ...asked.keys()])) {
       one.budget = SHARE;
-      const upTo = Math.min(told, one.have + WINDOW);
+      const upTo = Math.min(out, one.have + WINDOW);
       if (range !== `${one.here} ${one.sent} ${upTo}`) {
         range = `${one.here} ${one.sent} ${upTo}`;
         news = one.here ? pack(numbered(one.sent + 1, upTo)) : [];
