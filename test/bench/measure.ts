@@ -7,13 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import type { TestContext } from "node:test";
-import { endGroup, ENVIRONMENT, PROJECT } from "../support/processes.ts";
+import { endGroup, PROJECT } from "../support/processes.ts";
 import { type Runtime, runtimes } from "../support/runtimes.ts";
-
-// What this shell has set for its own use would be measured too.
-for (const name of Object.keys(ENVIRONMENT)) {
-  if (name.startsWith("NODE_")) Reflect.deleteProperty(ENVIRONMENT, name);
-}
 
 // ---- Programs ----
 

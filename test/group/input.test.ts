@@ -10,7 +10,7 @@ import {
   startHub,
 } from "../support/group.ts";
 import { generator, randomBytes } from "../support/random.ts";
-import { onEveryRuntime } from "../support/runtimes.ts";
+import { ofEachKind, on } from "../support/runtimes.ts";
 
 // What could move the cursor or turn text around on a reader's screen.
 const UNSAFE = /[^\P{Cc}\n]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
@@ -48,7 +48,7 @@ const SAID: [string | number[], string][] = [
   ["x".repeat(1100), "x".repeat(1100)],
 ];
 
-onEveryRuntime("what a member says, as all see it", async (t, runtime) => {
+on(ofEachKind, "what a member says, as all see it", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinRaw(t, hub.port, "alice");
   const bob = await joinRaw(t, hub.port, "bob");
@@ -74,7 +74,7 @@ onEveryRuntime("what a member says, as all see it", async (t, runtime) => {
   await hub.prints(`${from}one\n${from}bob: two\n`);
 });
 
-onEveryRuntime("an empty line says nothing", async (t, runtime) => {
+on(ofEachKind, "an empty line says nothing", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinRaw(t, hub.port, "alice");
   const bob = await joinProgram(t, hub.port, "bob");
@@ -91,7 +91,7 @@ onEveryRuntime("an empty line says nothing", async (t, runtime) => {
   assert(bob.lines.includes("/said 2"), bob.lines.join("\n"));
 });
 
-onEveryRuntime("what is too long is not said", async (t, runtime) => {
+on(ofEachKind, "what is too long is not said", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinRaw(t, hub.port, "alice");
   const bob = await joinRaw(t, hub.port, "bob");
@@ -113,7 +113,7 @@ onEveryRuntime("what is too long is not said", async (t, runtime) => {
   assert(alice.datagrams.every(({ length }) => length <= 1200));
 });
 
-onEveryRuntime("numbers that make no sense", async (t, runtime) => {
+on(ofEachKind, "numbers that make no sense", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinProgram(t, hub.port, "alice");
   const bob = await joinRaw(t, hub.port, "bob");
@@ -138,7 +138,7 @@ onEveryRuntime("numbers that make no sense", async (t, runtime) => {
   assert.deepEqual(spoken, ["alice: one"]);
 });
 
-onEveryRuntime("heads that are none", async (t, runtime) => {
+on(ofEachKind, "heads that are none", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinProgram(t, hub.port, "alice");
   const bob = await joinRaw(t, hub.port, "bob");
@@ -166,7 +166,7 @@ onEveryRuntime("heads that are none", async (t, runtime) => {
   ]);
 });
 
-onEveryRuntime("each number is taken once", async (t, runtime) => {
+on(ofEachKind, "each number is taken once", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinProgram(t, hub.port, "alice");
   const bob = await joinProgram(t, hub.port, "bob");
@@ -193,7 +193,7 @@ onEveryRuntime("each number is taken once", async (t, runtime) => {
   ]);
 });
 
-onEveryRuntime("who has left stays away", async (t, runtime) => {
+on(ofEachKind, "who has left stays away", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinRaw(t, hub.port, "alice");
   const bob = await openRaw(t, hub.port);
@@ -215,7 +215,7 @@ onEveryRuntime("who has left stays away", async (t, runtime) => {
   assert.equal(alice.heard.filter((one) => one.startsWith("* bob ")).length, 2);
 });
 
-onEveryRuntime("where the numbers begin", async (t, runtime) => {
+on(ofEachKind, "where the numbers begin", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinRaw(t, hub.port, "alice");
   const bob = await openRaw(t, hub.port);
@@ -231,7 +231,7 @@ onEveryRuntime("where the numbers begin", async (t, runtime) => {
   ]);
 });
 
-onEveryRuntime("an answer that got lost", async (t, runtime) => {
+on(ofEachKind, "an answer that got lost", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinProgram(t, hub.port, "alice");
   for (let times = 1; times <= 3; times++) {
@@ -241,7 +241,7 @@ onEveryRuntime("an answer that got lost", async (t, runtime) => {
   }
 });
 
-onEveryRuntime("a line and its acknowledgement", async (t, runtime) => {
+on(ofEachKind, "a line and its acknowledgement", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinProgram(t, hub.port, "alice");
   alice.forget();
@@ -252,7 +252,7 @@ onEveryRuntime("a line and its acknowledgement", async (t, runtime) => {
   assert.equal(alice.datagrams.length, 1);
 });
 
-onEveryRuntime("a small question, a small answer", async (t, runtime) => {
+on(ofEachKind, "a small question, a small answer", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinProgram(t, hub.port, "alice");
   for (let k = 1; k <= 40; k++) {
@@ -266,7 +266,7 @@ onEveryRuntime("a small question, a small answer", async (t, runtime) => {
   assert(alice.lines[0]!.startsWith("/said 40"), alice.lines[0]);
 });
 
-onEveryRuntime("what is missing is sent again", async (t, runtime) => {
+on(ofEachKind, "what is missing is sent again", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinProgram(t, hub.port, "alice");
   for (let k = 1; k <= 9; k++) await alice.ask(`/say ${k} line ${k}`);
@@ -288,7 +288,7 @@ onEveryRuntime("what is missing is sent again", async (t, runtime) => {
   }
 });
 
-onEveryRuntime("no more than a program has room for", async (t, runtime) => {
+on(ofEachKind, "no more than a program has room for", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinProgram(t, hub.port, "alice");
   const bob = await joinProgram(t, hub.port, "bob"); // it has line 2, and says no more
@@ -303,7 +303,7 @@ onEveryRuntime("no more than a program has room for", async (t, runtime) => {
   await bob.hears("alice: line 600");
 });
 
-onEveryRuntime("who comes gets what comes after", async (t, runtime) => {
+on(ofEachKind, "who comes gets what comes after", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinProgram(t, hub.port, "alice");
   for (let k = 1; k <= 20; k++) {
@@ -322,7 +322,7 @@ onEveryRuntime("who comes gets what comes after", async (t, runtime) => {
 
 // The kernel tells a socket that a datagram found nobody, and some runtimes
 // then do not send the next one.
-onEveryRuntime("a member that is no longer there", async (t, runtime) => {
+on(ofEachKind, "a member that is no longer there", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const gone = await joinRaw(t, hub.port, "gone");
   const bob = await joinRaw(t, hub.port, "bob");
@@ -354,7 +354,7 @@ const ALIKE = [
   ["名前.x_1-２", "名前.X_1-2"],
 ] as const;
 
-onEveryRuntime("names that cannot be had", async (t, runtime) => {
+on(ofEachKind, "names that cannot be had", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinRaw(t, hub.port, "alice");
   const bob = await joinRaw(t, hub.port, "Straße");
@@ -393,7 +393,7 @@ onEveryRuntime("names that cannot be had", async (t, runtime) => {
   }
 });
 
-onEveryRuntime("another name", async (t, runtime) => {
+on(ofEachKind, "another name", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinRaw(t, hub.port, "alice");
   const bob = await joinRaw(t, hub.port, "bob");
@@ -417,7 +417,7 @@ onEveryRuntime("another name", async (t, runtime) => {
   ]);
 });
 
-onEveryRuntime("commands that are none", async (t, runtime) => {
+on(ofEachKind, "commands that are none", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinRaw(t, hub.port, "alice");
   const bob = await joinRaw(t, hub.port, "bob");
@@ -435,7 +435,7 @@ onEveryRuntime("commands that are none", async (t, runtime) => {
   ]);
 });
 
-onEveryRuntime("2,000 random datagrams", async (t, runtime) => {
+on(ofEachKind, "2,000 random datagrams", async (t, runtime) => {
   const seed = Number(
     process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32),
   );

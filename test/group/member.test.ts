@@ -3,7 +3,7 @@ import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { startMember } from "../support/group.ts";
 import type { Program } from "../support/processes.ts";
-import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
+import { ofEachKind, on, type Runtime } from "../support/runtimes.ts";
 import { openPeer, type Peer } from "../support/udp.ts";
 
 const COOKIE = "0123456789abcdef";
@@ -117,7 +117,7 @@ async function chat(hub: Hub, until: RegExp): Promise<number> {
 }
 
 describe("a busy group", { concurrency: 6 }, () => {
-  onEveryRuntime("does not put off a repeat", async (t, runtime) => {
+  on(ofEachKind, "does not put off a repeat", async (t, runtime) => {
     const { hub, member } = await enter(t, runtime);
     member.write("hello\n");
     await hub.awaits(/^\/say \d+ hello$/);
@@ -125,14 +125,14 @@ describe("a busy group", { concurrency: 6 }, () => {
     assert(ms < 2000, `after ${ms} ms`);
   });
 
-  onEveryRuntime("hears of who only listens", async (t, runtime) => {
+  on(ofEachKind, "hears of who only listens", async (t, runtime) => {
     const { hub } = await enter(t, runtime);
     const ms = await chat(hub, /^\/have [1-9]\d*$/);
     assert(ms < 4000, `after ${ms} ms`);
   });
 });
 
-onEveryRuntime("many lines at once", async (t, runtime) => {
+on(ofEachKind, "many lines at once", async (t, runtime) => {
   const { hub } = await enter(t, runtime);
   await hub.news("1 bob: hello");
   await hub.awaits(/^\/have 1$/);
@@ -144,7 +144,7 @@ onEveryRuntime("many lines at once", async (t, runtime) => {
   assert(ms < 1000, `after ${ms} ms`);
 });
 
-onEveryRuntime("what overtakes a line waits for it", async (t, runtime) => {
+on(ofEachKind, "what overtakes a line waits for it", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
   await hub.news("1 bob: one");
   await hub.news("3 bob: three", "6 bob: six");
@@ -154,7 +154,7 @@ onEveryRuntime("what overtakes a line waits for it", async (t, runtime) => {
   await member.prints(all.map((text) => `bob: ${text}\n`).join(""));
 });
 
-onEveryRuntime("a line that came to nobody", async (t, runtime) => {
+on(ofEachKind, "a line that came to nobody", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
   await hub.awaits(/^\/have 0$/); // it asks by itself
   await hub.answer("/sent 2");
@@ -163,7 +163,7 @@ onEveryRuntime("a line that came to nobody", async (t, runtime) => {
   await member.prints("bob: one\nbob: two\n");
 });
 
-onEveryRuntime("an answer that comes twice", async (t, runtime) => {
+on(ofEachKind, "an answer that comes twice", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
   member.write("/who\n");
   await hub.awaits(/^\/say \d+ \/who$/);
@@ -173,7 +173,7 @@ onEveryRuntime("an answer that comes twice", async (t, runtime) => {
   await member.prints("* 1 here: alice\nbob: hello\n");
 });
 
-onEveryRuntime("a welcome that comes twice", async (t, runtime) => {
+on(ofEachKind, "a welcome that comes twice", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
   await hub.news("1 bob: one");
   await member.prints("bob: one\n");
@@ -193,7 +193,7 @@ onEveryRuntime("a welcome that comes twice", async (t, runtime) => {
   assert.equal(member.stderr, "");
 });
 
-onEveryRuntime("a long input takes its time", async (t, runtime) => {
+on(ofEachKind, "a long input takes its time", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
   const lines = Array.from({ length: 500 }, (_, i) => `line ${i + 1}`);
   member.end(lines.join("\n"));
@@ -216,7 +216,7 @@ onEveryRuntime("a long input takes its time", async (t, runtime) => {
   assert.equal(await member.exits(), 0);
 });
 
-onEveryRuntime("what is not taken is said again", async (t, runtime) => {
+on(ofEachKind, "what is not taken is said again", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
   member.write("one\ntwo\n");
   await hub.awaits(/^\/say \d+ one$/);
@@ -233,7 +233,7 @@ onEveryRuntime("what is not taken is said again", async (t, runtime) => {
 });
 
 // The hub keeps the answer to the last number that it took, and no other.
-onEveryRuntime("nothing follows a command", async (t, runtime) => {
+on(ofEachKind, "nothing follows a command", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
   member.write("\n\nhello\n\n/who\nbye\n"); // nothing is said by nothing
   await hub.awaits(/^\/say \d+ hello$/);
@@ -244,7 +244,7 @@ onEveryRuntime("nothing follows a command", async (t, runtime) => {
   assert.deepEqual(hub.asked.lines, ["/have 0", hub.say(3, "bye")]);
 });
 
-onEveryRuntime("a new cookie for each /join", async (t, runtime) => {
+on(ofEachKind, "a new cookie for each /join", async (t, runtime) => {
   const { hub } = await knock(t, runtime);
   const since = performance.now();
   for (let joins = 1; joins <= 5; joins++) {
@@ -255,7 +255,7 @@ onEveryRuntime("a new cookie for each /join", async (t, runtime) => {
   assert(ms > 5 * 50, `five times in ${ms} ms`); // the least pause of a repeat
 });
 
-onEveryRuntime("a server that is new", async (t, runtime) => {
+on(ofEachKind, "a server that is new", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
   await hub.news("1 bob: one", "2 bob: two");
   await member.prints("bob: one\nbob: two\n");
@@ -289,13 +289,13 @@ onEveryRuntime("a server that is new", async (t, runtime) => {
   await member.complains(/^\* the server was away and is back$/m);
 });
 
-onEveryRuntime("another name than it asked for", async (t, runtime) => {
+on(ofEachKind, "another name than it asked for", async (t, runtime) => {
   const { hub, member } = await knock(t, runtime);
   await hub.takes(0, "/welcome 0 127.0.0.1:9", "/sent 0");
   await member.complains(/^\* alice is not free: you are 127\.0\.0\.1:9\b/);
 });
 
-onEveryRuntime("a full group, and lines to say", async (t, runtime) => {
+on(ofEachKind, "a full group, and lines to say", async (t, runtime) => {
   const { hub, member } = await knock(t, runtime);
   member.write("one\ntwo\n");
   await hub.awaits(/^\/say \d+ two$/); // by now it has read them
@@ -307,7 +307,7 @@ onEveryRuntime("a full group, and lines to say", async (t, runtime) => {
   );
 });
 
-onEveryRuntime("the input ends before the welcome", async (t, runtime) => {
+on(ofEachKind, "the input ends before the welcome", async (t, runtime) => {
   const { hub, member } = await knock(t, runtime);
   member.end();
   await pause(50);
@@ -322,7 +322,7 @@ onEveryRuntime("the input ends before the welcome", async (t, runtime) => {
   assert.equal(member.stderr, "");
 });
 
-onEveryRuntime("a lost proof to a server started anew", async (t, runtime) => {
+on(ofEachKind, "a lost proof to a server started anew", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
   member.write("hello\n");
   await hub.awaits(/ hello$/);
@@ -335,7 +335,7 @@ onEveryRuntime("a lost proof to a server started anew", async (t, runtime) => {
   assert(took < 2000, `again after ${took} ms, as if the server were away`);
 });
 
-onEveryRuntime("lines that are not kept any more", async (t, runtime) => {
+on(ofEachKind, "lines that are not kept any more", async (t, runtime) => {
   const { hub, member } = await knock(t, runtime);
   await hub.takes(
     0,
@@ -355,7 +355,7 @@ onEveryRuntime("lines that are not kept any more", async (t, runtime) => {
   assert.equal(member.stderr, "");
 });
 
-onEveryRuntime("what a server sends is made visible", async (t, runtime) => {
+on(ofEachKind, "what a server sends is made visible", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
   member.write("/who\n");
   await hub.awaits(/^\/say \d+ \/who$/);
@@ -380,7 +380,7 @@ async function unmoved(hub: Hub, member: Program) {
   assert.equal(member.stdout, "bob: true\n");
 }
 
-onEveryRuntime("datagrams of strangers", async (t, runtime) => {
+on(ofEachKind, "datagrams of strangers", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
   member.write("hello\n");
   await hub.awaits(/^\/say \d+ hello$/);
@@ -410,7 +410,7 @@ onEveryRuntime("datagrams of strangers", async (t, runtime) => {
   assert.equal(member.stderr, "");
 });
 
-onEveryRuntime("a reply from another address", async (t, runtime) => {
+on(ofEachKind, "a reply from another address", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
   member.write("hello\n");
   await hub.awaits(/^\/say \d+ hello$/);

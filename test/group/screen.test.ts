@@ -1,27 +1,34 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import type { TestContext } from "node:test";
-import { join, others, silentPort, startHub } from "../support/group.ts";
+import { count, join, others, silentPort, startHub } from "../support/group.ts";
 import { commandOf } from "../support/pair.ts";
 import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
 import { CTRL_C, CTRL_D, CTRL_Z, Terminal } from "../support/terminal.ts";
 
 const LEFT = "\x1b[D"; // the cursor key
 
-/** A member on a terminal, and bob in a pipe. */
+const JOINED = "* alice joined (2 here)";
+
+/** A member on a terminal. */
+async function enter(t: TestContext, runtime: Runtime, port: number) {
+  const args = ["alice", "127.0.0.1", port] as const;
+  const command = commandOf(runtime, "group/client.ts", ...args);
+  const alice = new Terminal(t, command);
+  await alice.shows(JOINED, ">>>");
+  return alice;
+}
+
+/** The same, and bob in a pipe. */
 async function meet(t: TestContext, runtime: Runtime) {
   const hub = await startHub(t, others(runtime)[0]!);
   const bob = await join(t, others(runtime)[1]!, "bob", hub.port);
-  const args = ["alice", "127.0.0.1", hub.port] as const;
-  const command = commandOf(runtime, "group/client.ts", ...args);
-  const alice = new Terminal(t, command);
-  await alice.shows("* alice joined (2 here)", ">>>");
-  return { hub, bob, alice };
+  return { hub, bob, alice: await enter(t, runtime, hub.port) };
 }
 
 onEveryRuntime("a half-typed line survives the news", async (t, runtime) => {
   const { bob, alice } = await meet(t, runtime);
-  const shown = ["* alice joined (2 here)"];
+  const shown = [JOINED];
 
   alice.type("half a li");
   await alice.shows(...shown, ">>>half a li");
@@ -54,11 +61,8 @@ onEveryRuntime("a half-typed line survives the news", async (t, runtime) => {
   alice.type("\r");
   shown.push("alice: 你好新世界");
   await alice.shows(...shown, ">>>");
-});
 
-onEveryRuntime("a half-typed line on two rows", async (t, runtime) => {
-  const { bob, alice } = await meet(t, runtime);
-  const shown = ["* alice joined (2 here)"];
+  // On two rows.
   const long = "一二三四五六七八九十".repeat(5); // 100 cells and the prompt
   const rows = [`>>>${long.slice(0, 38)}`, long.slice(38)];
   alice.type(long);
@@ -74,12 +78,22 @@ onEveryRuntime("a half-typed line on two rows", async (t, runtime) => {
 });
 
 onEveryRuntime("commands on a terminal", async (t, runtime) => {
-  const { alice } = await meet(t, runtime);
-  const shown = ["* alice joined (2 here)"];
+  const { alice, bob } = await meet(t, runtime);
+  const shown = [JOINED];
+  alice.type("\r\r\r"); // which says nothing
+  alice.type("hello\r");
+  shown.push("alice: hello");
+  await alice.shows(...shown, ">>>");
   alice.type("/name 爱丽丝\r");
-  await alice.shows(...shown, "* alice is now 爱丽丝", ">>>");
+  shown.push("* alice is now 爱丽丝");
+  await alice.shows(...shown, ">>>");
+  await bob.until(() => bob.stdout.endsWith("爱丽丝\n"));
+  assert.equal(
+    bob.stdout.slice(bob.stdout.indexOf(JOINED)),
+    `${shown.join("\n")}\n`,
+  );
   alice.type("/who\r");
-  shown.push("* alice is now 爱丽丝", "* 2 here: bob, 爱丽丝");
+  shown.push("* 2 here: bob, 爱丽丝");
   await alice.shows(...shown, ">>>");
   alice.type("/help\r");
   await alice.until(() => /\* .*\/quit.*\n>>>$/.test(alice.screen));
@@ -89,39 +103,34 @@ onEveryRuntime("commands on a terminal", async (t, runtime) => {
   );
 });
 
-for (
-  const [key, keys, code] of [
-    ["Ctrl+D", CTRL_D, 0],
-    ["Ctrl+C", CTRL_C, 130],
-  ] as const
-) {
-  onEveryRuntime(`${key} on a terminal`, async (t, runtime) => {
-    const { alice, bob } = await meet(t, runtime);
-    alice.type("hello\r");
-    await alice.shows("* alice joined (2 here)", "alice: hello", ">>>");
-    alice.type(keys);
-    await bob.until(() => bob.stdout.endsWith("* alice left (1 here)\n"));
+onEveryRuntime("how a member on a terminal ends", async (t, runtime) => {
+  const { hub, bob, alice } = await meet(t, runtime);
+  let member = alice;
+  const hasLeft = (times: number) =>
+    bob.until(() => count(bob.stdout, "* alice left (1 here)\n") === times);
+  for (
+    const [times, keys, code] of [[1, CTRL_D, 0], [2, CTRL_C, 130]] as const
+  ) {
+    member.type("hello\r");
+    await member.shows(JOINED, "alice: hello", ">>>");
+    member.type(keys);
+    await hasLeft(times);
     const end = `exit ${code}, settings as before\n`;
-    await alice.until(() => alice.screen.endsWith(end));
+    await member.until(() => member.screen.endsWith(end));
     assert.match(
-      alice.screen,
+      member.screen,
       /^.*joined.*\nalice: hello\n(>>>.*\n)?(\* .*\n)?exit/,
     );
-  });
-}
-
-onEveryRuntime("an empty Enter says nothing", async (t, runtime) => {
-  const { bob, alice } = await meet(t, runtime);
-  alice.type("\r\r\r");
-  alice.type("hello\r");
-  await alice.shows("* alice joined (2 here)", "alice: hello", ">>>");
-  await bob.until(() => bob.stdout.endsWith("alice: hello\n"));
-  assert.match(bob.stdout, /\* alice joined \(2 here\)\nalice: hello\n$/);
+    member = await enter(t, runtime, hub.port);
+  }
+  member.type("half a li");
+  await member.shows(JOINED, ">>>half a li");
+  member.close(); // the terminal's window
+  await hasLeft(3);
 });
 
 onEveryRuntime("what waits for an absent server", async (t, runtime) => {
   const { hub, bob, alice } = await meet(t, runtime);
-  const joined = "* alice joined (2 here)";
   process.kill(-hub.pid, "SIGSTOP");
   const lines = [
     "hello",
@@ -129,16 +138,16 @@ onEveryRuntime("what waits for an absent server", async (t, runtime) => {
     ...Array.from({ length: 5 }, (_, i) => `${i}`),
   ];
   alice.type(lines.slice(0, 2).map((line) => `${line}\r`).join(""));
-  await alice.shows(joined, "… hello", "… 你好", ">>>");
+  await alice.shows(JOINED, "… hello", "… 你好", ">>>");
   alice.type(lines.slice(2).map((line) => `${line}\r`).join(""));
   alice.type("half a li");
   const waiting = lines.slice(0, 5).map((line) => `… ${line}`);
-  await alice.shows(joined, ...waiting, "… 2 more", ">>>half a li");
+  await alice.shows(JOINED, ...waiting, "… 2 more", ">>>half a li");
   process.kill(-hub.pid, "SIGCONT");
   const said = lines.map((line) => `alice: ${line}`);
   await alice.until(() => alice.screen.endsWith("alice: 4\n>>>half a li"));
   const shown = alice.screen.split("\n").filter((one) => !/server/.test(one));
-  assert.deepEqual(shown, [joined, ...said, ">>>half a li"]);
+  assert.deepEqual(shown, [JOINED, ...said, ">>>half a li"]);
   alice.type("ne\r");
   await bob.until(() => bob.stdout.endsWith("alice: half a line\n"));
 });
@@ -189,12 +198,4 @@ onEveryRuntime("Ctrl+Z and fg", async (t, runtime) => {
   await bob.until(() => bob.stdout.endsWith("carol: half a line\n"));
   carol.type("/quit\r");
   await bob.until(() => bob.stdout.endsWith("* carol left (2 here)\n"));
-});
-
-onEveryRuntime("the terminal's window is closed", async (t, runtime) => {
-  const { bob, alice } = await meet(t, runtime);
-  alice.type("half a li");
-  await alice.shows("* alice joined (2 here)", ">>>half a li");
-  alice.close();
-  await bob.until(() => bob.stdout.endsWith("* alice left (1 here)\n"));
 });

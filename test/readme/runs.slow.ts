@@ -134,8 +134,7 @@ for (const [command, place] of places) {
   } else if (TEST.test(command)) {
     const named = runtimes.find(({ name }) => command.includes(`: ${name}"`));
     on([named ?? runtimes[0]!], title, () => {
-      const env = { ...ENVIRONMENT, NODE_TEST_CONTEXT: undefined };
-      const limits = { env, cwd: PROJECT, timeout: 120_000 };
+      const limits = { env: ENVIRONMENT, cwd: PROJECT, timeout: 120_000 };
       const { stdout } = spawnSync("sh", ["-c", command], limits);
       assert.match(stdout.toString(), /^# pass [1-9]\d*\n# fail 0$/m);
       return Promise.resolve();

@@ -12,13 +12,13 @@ import { fileURLToPath } from "node:url";
 
 export const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 
-// On a terminal Node's test runner sets FORCE_COLOR for its children, and Node
-// warns on stderr where both that and NO_COLOR are set.
-const { FORCE_COLOR: _color, NODE_OPTIONS: _options, ...INHERITED } =
-  process.env;
+// What is set for the test runner (FORCE_COLOR, NODE_OPTIONS) or for programs
+// that use TLS (NODE_EXTRA_CA_CERTS) makes Node warn on stderr or start late.
+const inherited = Object.entries(process.env)
+  .filter(([name]) => name !== "FORCE_COLOR" && !name.startsWith("NODE_"));
 
 export const ENVIRONMENT = {
-  ...INHERITED,
+  ...Object.fromEntries(inherited),
   DENO_NO_UPDATE_CHECK: "1",
   NO_COLOR: "1",
   npm_config_loglevel: "error", // no words of npx on a screen

@@ -69,10 +69,25 @@ export const withOlderBuns: Runtime[] = [
 /** One of each kind: for what takes too long on all six. */
 export const HUBS = ["Node 24", "Bun", "Deno"];
 
+const here = runtimes.filter(({ version }) => version !== "");
+const kinds = here.filter(({ name }) => HUBS.includes(name));
+
+/** The same where they are, else all: for what the Nodes do alike. */
+export const ofEachKind = kinds.length > 0 ? kinds : here;
+
 /** The next runtime that is there, to be the other end of a conversation. */
 export function another(than: Runtime): Runtime {
-  const there = runtimes.filter((one) => one.version !== "");
-  return there[(there.indexOf(than) + 1) % there.length] ?? than;
+  return here[(here.indexOf(than) + 1) % here.length] ?? than;
+}
+
+/** This runtime's share of a table, for rows that one runtime is enough for. */
+export function share<Row>(
+  rows: Row[],
+  runtime: Runtime,
+  these = runtimes,
+): Row[] {
+  const takers = these.filter(({ version }) => version !== "");
+  return rows.filter((_, i) => takers[i % takers.length] === runtime);
 }
 
 /** Run one test on those of these runtimes that are here. */
