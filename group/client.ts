@@ -40,6 +40,7 @@ async function main() {
   sk = createSocket(found.family === 6 ? "udp6" : "udp4", receive);
   clock = setInterval(() => setImmediate(tick), TICK); // after what has come
 
+  process.on("SIGINT", interrupt).on("SIGTERM", leave).on("SIGHUP", leave);
   sk.on("error", () => {}); // what cannot be sent is as good as lost
   tick();
 }
@@ -109,7 +110,7 @@ function hear(line: string, isAnswer: boolean, itsRun: string) {
   switch (word) {
     case "/join": // it does not know us, or not at this address
       if (itsRun !== run) {
-        if (run) [have, away] = [0, true]; // a new one: we want all its lines
+        if (have >= 0) [have, away] = [0, true]; // all lines of the new one
         [known, acked] = [have, have];
         ahead.clear();
       } else if (!joined) requestedAt = time; // it came twice: don't hurry
@@ -147,13 +148,17 @@ function take(n: number, text: string) {
   if (have < 0 || n <= have || n > have + AHEAD) return;
   known = Math.max(known, n);
   ahead.set(n, text);
-  for (let next = text; ahead.has(have + 1);) {
-    have++;
-    next = ahead.get(have) ?? "";
-    ahead.delete(have);
-    heard.push(next);
-    const [, old, now] = /^\* (\S+) is now (\S+)$/.exec(next) ?? [];
+  showAhead();
+}
+
+/** Show the lines whose turn it is. */
+function showAhead() {
+  for (let text = ahead.get(have + 1); text !== undefined;) {
+    heard.push(text);
+    ahead.delete(++have);
+    const [, old, now] = /^\* (\S+) is now (\S+)$/.exec(text) ?? [];
     if (now && old === name) name = now;
+    text = ahead.get(have + 1);
   }
 }
 
@@ -162,12 +167,11 @@ function skip(n: number) {
   const there = [...ahead.keys()].filter((one) => one <= n);
   const missed = n - have - there.length;
   if (missed > 0) heard.push(`* you missed ${missed} lines`);
-  for (const one of there.sort((a, b) => a - b)) {
-    have = Math.max(have, one - 1); // take() goes on as far as it can
-    take(one, ahead.get(one) ?? "");
-  }
-  have = Math.max(have, n);
   known = Math.max(known, n);
+  for (const one of [...there.sort((a, b) => a - b), n + 1]) {
+    have = Math.max(have, one - 1);
+    showAhead();
+  }
 }
 
 function visible(text: string): string {
@@ -187,6 +191,7 @@ let cookie = "0"; // proves our address to the server, which made it
 const unsaid: string[] = []; // what the server has not taken yet
 let next = randomInt(1, 1e9); // the number of the first of these
 let inFlight = 0; // how many of these the last request said
+let newest = 0; // the number of the newest that any request said
 let pausedUntil = 0; // the server took none of them, ms
 let time = 0; // of the last request, ms; no two have the same
 let requestedAt = 0; // the first time of the one in flight, or 0: there is none
@@ -234,6 +239,7 @@ function request(now: number) {
     inFlight++;
     if (line.startsWith("/")) break; // the server keeps its last reply only
   }
+  newest = Math.max(newest, next + inFlight - 1);
   sk.send(text, Number(port), address);
 }
 
@@ -252,9 +258,10 @@ function missing(): string {
 
 const TICK = 20; // ms between two looks at what is due
 const AWAY = 5000; // ms without an answer until we say so
-let patience = 10_000; // ms without an answer until we leave all the same
+const PATIENCE = 10_000; // ms without an answer until we leave all the same
 let leaving = false; // there is no more input
 let leftAt = 0; // since then, ms
+let interruptedAt = Infinity; // since Ctrl+C, ms
 let quitting = false; // and /quit is the last line that is not taken
 let connecting = false; // we told that there is no answer yet
 let away = false; // we told that there is no answer
@@ -273,8 +280,9 @@ function tick() {
   }
   showWaiting(quiet > 1000 ? unsaid : []);
   const done = leaving && !quitting && unsaid.length === 0;
-  const inVain = leaving && Math.min(quiet, now - leftAt) > patience;
-  if (inVain || (done && cookie === "0")) return end();
+  const inVain = leaving && Math.min(quiet, now - leftAt) > PATIENCE;
+  const inHurry = now > interruptedAt + 1000;
+  if (inVain || inHurry || (done && cookie === "0")) return end();
   if (done && complete) quit();
   if (isDue(now)) request(now);
 }
@@ -327,7 +335,11 @@ function typed(line: string) {
 /** Show text above the line being typed: hide it, print, show it again. */
 function show(text: string) {
   if (prompting) hide();
-  stdout.write(`${text}\n`);
+  try {
+    stdout.write(`${text}\n`);
+  } catch (error) { // Deno, on a full disk
+    unprintable(error as Error);
+  }
   if (prompting) keyboard.prompt(true);
 }
 
@@ -380,16 +392,17 @@ function leave() {
 /** Say as the last thing that we leave. */
 function quit() {
   quitting = true;
-  unsaid.push("/quit");
+  if (unsaid.at(-1) !== "/quit") unsaid.push("/quit");
 }
 
 /** Leave without what has not been sent yet; the second time at once. */
 function interrupt() {
   if (terminal) stdout.write("\n"); // the shell's prompt on a line of its own
-  if (patience < 10_000) process.exit(130);
+  if (interruptedAt < Infinity) process.exit(130);
+  interruptedAt = performance.now();
   leave();
-  givenUp = unsaid.splice(inFlight);
-  [patience, requestedAt, tries] = [1000, 0, 0];
+  givenUp = unsaid.splice(Math.max(newest - next + 1, 0));
+  [requestedAt, tries] = [0, 0];
   process.exitCode = 130;
   quit();
   tick();
@@ -410,7 +423,17 @@ function end(problem = "") {
 }
 
 function unreadable({ message }: Error) {
-  if (!leaving) console.error(`cannot read: ${message}`);
+  fail(`cannot read: ${message}`);
+}
+
+function unprintable({ message }: Error) {
+  if (message.includes("EPIPE")) leave(); // whoever read it has left
+  else fail(`cannot print: ${message}`);
+}
+
+/** Leave, for stdin or stdout is of no use. */
+function fail(problem: string) {
+  if (process.exitCode !== 1) console.error(problem);
   process.exitCode = 1;
   leave();
 }
@@ -420,12 +443,9 @@ function exit(code: number, text: string): never {
   process.exit(code);
 }
 
-process.on("SIGINT", interrupt).on("SIGTERM", leave).on("SIGHUP", leave);
 stdin.on("error", unreadable);
 process.stderr.on("error", () => {}); // as when a terminal's window is closed
-stdout.on("error", ({ message }) => {
-  if (message.includes("EPIPE")) leave(); // whoever read it has left
-});
+stdout.on("error", unprintable);
 
 const isName = NAME.test(name) && !name.startsWith("-");
 const isPort = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;

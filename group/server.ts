@@ -88,10 +88,10 @@ function admit(sender: Sender, line: string): Member | undefined {
     if (unsent < UNSENT) send(to, head(token, time), Buffer.from(text));
     return undefined;
   }
-  if (isNew && last - floor >= KEPT - 2) return undefined; // no room to tell
+  if (isNew && !isRoom()) return undefined;
   const tenant = all.find((one) => one.id === id && one.token !== token);
   if (tenant) leave(tenant, "left"); // an address is one program's
-  if (!isNew) return Object.assign(former, sender);
+  if (!isNew) return former;
   const { said = count(k), reply = "" } = former ?? {};
   const lines = { said, reply, since: out, have: out, sent: out };
   const rest = { name: id, here: true, silence: 0, budget: SHARE, own: 0 };
@@ -161,10 +161,11 @@ function receive(msg: Buffer, { address, port }: RemoteInfo) {
   const left = token && former?.reply === GOODBYE; // which may have got lost
   const member = proved || left ? former : admit(sender, lines[0] ?? "");
   if (!member) return;
-  Object.assign(member, { to: sender.to, time, silence: 0 });
+  Object.assign(member, sender, { silence: 0 });
   const answer = asking.get(member) ?? [];
   asking.set(member, answer);
-  if (msg.length > DATAGRAM) {
+  if (left) answer.push(GOODBYE); // no more: the address may be forged
+  else if (msg.length > DATAGRAM) {
     answer.push("* not taken, over 1200 bytes at once");
   } else for (const line of lines) obey(member, line, answer);
 }
@@ -186,7 +187,10 @@ function obey(member: Member, line: string, answer: string[]) {
   else if (word === "/have" && member.token) {
     member.have = Math.min(n, member.sent);
     const lost = last - KEPT;
-    if (ranges.length > 0 && n < lost) answer.push(`/gone ${lost}`);
+    if (ranges.length > 0 && n < lost) {
+      answer.push(`/gone ${lost}`);
+      member.sent = Math.max(member.sent, lost); // it gets no more of these
+    }
     for (const range of ranges) {
       const [from = 0, to = 0] = range.split("-").map(count);
       if (answer.length < 99) {
@@ -199,7 +203,8 @@ function obey(member: Member, line: string, answer: string[]) {
       member.reply = speak(member, text);
       member.said = n;
     }
-    if (n === member.said) answer.push(member.reply); // again: it may be lost
+    // Again, for it may be lost; first, for an answer is one datagram.
+    if (n === member.said) answer.unshift(member.reply);
   } else if (afford(member, line)) answer.push(speak(member, line));
 }
 
@@ -208,8 +213,14 @@ function afford(member: Member, text: string): boolean {
   member.budget -= 100 + text.length;
   const behind = Math.max(last - floor, 2 * (last - member.have)); // lines
   // Who talks much leaves room for others (Choudhury and Hahne, 1998).
-  const isRoom = member.own < 2 * (KEPT - behind);
-  return isRoom && member.budget > 0 && member.here;
+  const isFair = member.own < 2 * (KEPT - behind);
+  const may = text === "/quit" ? isRoom() : isFair;
+  return may && member.budget > 0 && member.here;
+}
+
+/** Is there room to tell who came and who left? */
+function isRoom(): boolean {
+  return last - floor < KEPT - 2;
 }
 
 /** Say text, or do what it commands; returns the reply. */
@@ -272,8 +283,8 @@ function numbered(from: number, to: number): string[] {
 const WINDOW = 512; // lines sent beyond those that a member says it has
 const REST = 10; // ms in which the lines of a busy group wait for each other
 const BURST = 50; // datagrams until we look what has come meanwhile
-const UNSENT = 256; // datagrams in the runtime's hands, then strangers wait
-const ROOM = DATAGRAM - 42; // bytes beside the longest head
+const UNSENT = 256; // such datagrams, then strangers get no answer
+const ROOM = DATAGRAM - 43; // bytes beside the longest head
 const LINE = ROOM - 10; // bytes of a line between its number and newline
 const asking = new Map<Member, string[]>(); // who gets an answer, and which
 let unsent = 0; // datagrams in the runtime's hands
@@ -292,8 +303,6 @@ async function makeRounds() {
     else [unread, screen] = [!print(screen), ""];
     out = last;
     strangers.budget = SHARE;
-    const asked = new Map(asking);
-    asking.clear();
     const others = [...here.values()];
     // On a narrow path the last ones lose: begin elsewhere each time.
     const everyone = others.splice(turn % (others.length || 1)).concat(others);
@@ -306,7 +315,7 @@ async function makeRounds() {
       if (speaker) speaker.own++;
     }
     let [range, news]: [string, Buffer[]] = ["", []];
-    for (const one of new Set([...everyone, ...asked.keys()])) {
+    for (const one of new Set([...everyone, ...asking.keys()])) {
       one.budget = SHARE;
       const upTo = Math.min(out, one.have + WINDOW);
       if (range !== `${one.here} ${one.sent} ${upTo}`) {
@@ -314,7 +323,8 @@ async function makeRounds() {
         news = one.here ? pack(numbered(one.sent + 1, upTo)) : [];
       }
       one.sent = Math.max(one.sent, upTo);
-      const answer = asked.get(one);
+      const answer = asking.get(one);
+      asking.delete(one);
       const datagrams = answer ? addAnswer(news, one, answer) : news;
       for (const [i, datagram] of datagrams.entries()) {
         const isAnswer = answer && i === datagrams.length - 1;
@@ -386,7 +396,8 @@ async function everySecond() {
   history.push(last);
   for (const member of here.values()) {
     member.silence++; // not by the clock: it may have been us who was stopped
-    if (member.silence > SILENCE) leave(member, "timed out (2 minutes)");
+    const isMute = member.silence > SILENCE && isRoom();
+    if (isMute) leave(member, "timed out (2 minutes)");
   }
   if ("deno" in process.versions) return; // it would have to ask for permission
   const { port, family } = sk.address();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { joinProgram, startHub } from "../support/group.ts";
 import { onEveryRuntime } from "../support/runtimes.ts";
 
@@ -44,5 +45,19 @@ describe("a member that is behind", { concurrency: 6 }, () => {
     await bob.ask("/have 78 79-90");
     await bob.hears("alice: line 77");
     assert(!bob.lines.some((line) => line.startsWith("/gone")));
+
+    // However far he is behind: he goes on with what is kept, and can leave.
+    await say(3000);
+    bob.forget();
+    await bob.ask("/have 78 79-514"); // and no more was sent to him
+    const gone = Number(/^\/gone (\d+)$/m.exec(bob.lines.join("\n"))?.[1]);
+    assert(gone > 1500, bob.lines.join("\n"));
+    await bob.ask(`/have ${gone}`);
+    await bob.hears(`alice: line ${gone - 1}`);
+    while (bob.said === 0) { // for at most five seconds, see above
+      await bob.ask("/say 1 /quit");
+      await pause(100);
+    }
+    await bob.hears("* goodbye");
   });
 });
