@@ -302,7 +302,6 @@ async function makeRounds() {
     if (unread) screen &&= "* lines are missing here\n";
     else [unread, screen] = [!print(screen), ""];
     out = last;
-    strangers.budget = SHARE;
     const others = [...here.values()];
     // On a narrow path the last ones lose: begin elsewhere each time.
     const everyone = others.splice(turn % (others.length || 1)).concat(others);
@@ -333,6 +332,7 @@ async function makeRounds() {
       while (unsent > BURST) await timers.setImmediate();
     }
     await timers.setTimeout(REST);
+    strangers.budget = SHARE;
   }
   busy = false;
 }

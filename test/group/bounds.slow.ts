@@ -6,7 +6,6 @@ import {
   drained,
   joinProgram,
   joinRaw,
-  onThese,
   openRaw,
   type Raw,
   startHub,
@@ -14,12 +13,17 @@ import {
 import { idle, memory, NOT_LINUX, socketOf } from "../support/kernel.ts";
 import { startPiped } from "../support/pair.ts";
 import type { Program } from "../support/processes.ts";
-import { HUBS, on, onEveryRuntime, runtimes } from "../support/runtimes.ts";
+import {
+  ofEachKind,
+  on,
+  onEveryRuntime,
+  runtimes,
+} from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
 
 const NOT_DENO = runtimes.filter(({ name }) => name !== "Deno");
 
-onThese(HUBS, "1,000 members and no more", async (t, runtime) => {
+on(ofEachKind, "1,000 members and no more", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
   const hub = await startHub(t, runtime);
   const members: Raw[] = [];
@@ -103,7 +107,7 @@ async function cost(
 }
 
 describe("members that never say what they have", { concurrency: 3 }, () => {
-  onThese(HUBS, "100,000 lines, and nobody has any", async (t, runtime) => {
+  on(ofEachKind, "100,000 lines, and nobody has any", async (t, runtime) => {
     if (NOT_LINUX) return t.skip(NOT_LINUX);
     const hub = await startHub(t, runtime);
     const talker = await joinProgram(t, hub.port, "talker");
@@ -131,40 +135,44 @@ describe("a console", { concurrency: 3 }, () => {
 });
 
 describe("a big burst", { concurrency: 3 }, () => {
-  onThese(HUBS, "the hub looks what has come meanwhile", async (t, runtime) => {
-    if (NOT_LINUX) return t.skip(NOT_LINUX);
-    const hub = await startHub(t, runtime);
-    const talker = await joinProgram(t, hub.port, "talker");
-    const stranger = await openRaw(t, hub.port);
-    const members: Raw[] = [];
-    while (members.length < 20) {
-      members.push(await joinProgram(t, hub.port, `m${members.length}`));
-    }
-    const talk = talking(talker, "x".repeat(1000), 1, 6);
-    await talk(1000); // of which each is sent the first 512
-    process.kill(-hub.pid, "SIGSTOP");
-    for (const one of members) {
-      await one.request(`/have ${one.have}`); // so it gets all the others
-      one.forget();
-    }
-    process.kill(-hub.pid, "SIGCONT");
-    const came = () =>
-      members.reduce((sum, one) => sum + one.datagrams.length, 0);
-    let most = 0; // that are sent between two looks
-    for (let before = 0; before < 4000; before = came()) {
-      await stranger.send("hello?");
-      await drained(hub.port);
-      most = Math.max(most, came() - before);
-      await turn();
-    }
-    t.diagnostic(`at most ${most} datagrams between two looks`);
-    assert(most < 3000, `${most} datagrams between two looks`);
-  });
+  on(
+    ofEachKind,
+    "the hub looks what has come meanwhile",
+    async (t, runtime) => {
+      if (NOT_LINUX) return t.skip(NOT_LINUX);
+      const hub = await startHub(t, runtime);
+      const talker = await joinProgram(t, hub.port, "talker");
+      const stranger = await openRaw(t, hub.port);
+      const members: Raw[] = [];
+      while (members.length < 20) {
+        members.push(await joinProgram(t, hub.port, `m${members.length}`));
+      }
+      const talk = talking(talker, "x".repeat(1000), 1, 6);
+      await talk(1000); // of which each is sent the first 512
+      process.kill(-hub.pid, "SIGSTOP");
+      for (const one of members) {
+        await one.request(`/have ${one.have}`); // so it gets all the others
+        one.forget();
+      }
+      process.kill(-hub.pid, "SIGCONT");
+      const came = () =>
+        members.reduce((sum, one) => sum + one.datagrams.length, 0);
+      let most = 0; // that are sent between two looks
+      for (let before = 0; before < 4000; before = came()) {
+        await stranger.send("hello?");
+        await drained(hub.port);
+        most = Math.max(most, came() - before);
+        await turn();
+      }
+      t.diagnostic(`at most ${most} datagrams between two looks`);
+      assert(most < 3000, `${most} datagrams between two looks`);
+    },
+  );
 });
 
 // On Deno the hub would have to ask whether it may look.
-onThese(
-  ["Node 24", "Bun"],
+on(
+  ofEachKind.filter(({ name }) => name !== "Deno"),
   "what comes too fast is counted",
   async (t, runtime) => {
     if (NOT_LINUX) return t.skip(NOT_LINUX);

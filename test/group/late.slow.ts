@@ -6,11 +6,11 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { onThese, startHubOn } from "../support/group.ts";
+import { startHubOn } from "../support/group.ts";
 import { freePort } from "../support/kernel.ts";
 import { endGroup, type Program } from "../support/processes.ts";
-import { HUBS, type Runtime } from "../support/runtimes.ts";
-import { agree, Member, present } from "../support/conversation.ts";
+import { ofEachKind, on, type Runtime } from "../support/runtimes.ts";
+import { agree, Member } from "../support/conversation.ts";
 import { type Copy, openRelay } from "../support/relay.ts";
 
 const NAMES = ["alice", "bob", "carol"];
@@ -24,10 +24,9 @@ async function again(t: TestContext, runtime: Runtime) {
   const port = Number(freePort());
   let hub = startHubOn(t, runtime, port);
   const relay = await openRelay(t, port);
-  const there = present(...HUBS);
   const members: Member[] = [];
   for (const [i, name] of NAMES.entries()) {
-    const on = there[i % there.length]!;
+    const on = ofEachKind[i % ofEachKind.length]!;
     const member = new Member(t, on, name, relay.port);
     members.push(member);
     await member.until(() => member.joined, 30_000);
@@ -55,9 +54,11 @@ async function again(t: TestContext, runtime: Runtime) {
   await talk(members);
   bob.say("/who");
   bob.say("/name robert");
-  await alice.until(() => alice.notices.includes("* bob is now robert"), 5000);
+  const isTold = async (notice: string) =>
+    assert(await alice.until(() => alice.notices.includes(notice), 5000));
+  await isTold("* bob is now robert");
   bob.say("/name bob");
-  await alice.until(() => alice.notices.includes("* robert is now bob"), 5000);
+  await isTold("* robert is now bob");
   await carol.leaves();
   await talk([alice, bob]);
   const former = [...relay.copies];
@@ -102,5 +103,5 @@ async function again(t: TestContext, runtime: Runtime) {
 }
 
 describe("copies of all datagrams come late", { concurrency: 3 }, () => {
-  onThese(HUBS, "twice, and after a restart", again);
+  on(ofEachKind, "twice, and after a restart", again);
 });

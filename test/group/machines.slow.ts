@@ -7,11 +7,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { onThese, startHub } from "../support/group.ts";
+import { startHub } from "../support/group.ts";
 import { listening } from "../support/pair.ts";
 import { emptyFolder, PROJECT } from "../support/processes.ts";
-import { HUBS, type Runtime } from "../support/runtimes.ts";
-import { Member, present } from "../support/conversation.ts";
+import { ofEachKind, on, type Runtime } from "../support/runtimes.ts";
+import { Member } from "../support/conversation.ts";
 import {
   Forger,
   type Namespace,
@@ -43,8 +43,7 @@ function bot(t: TestContext, namespace: Namespace, answer: string) {
   const changed = main.replace('await input(">>>")', answer);
   assert.notEqual(changed, main);
   writeFileSync(script, `${before}async function main${changed}`);
-  const [runtime] = present("Node 24");
-  const command = [...runtime!.command, script, "127.0.0.1", "0"];
+  const command = [...ofEachKind[0]!.command, script, "127.0.0.1", "0"];
   return listening(namespace.run(...command));
 }
 
@@ -52,8 +51,7 @@ async function answered(t: TestContext, runtime: Runtime) {
   if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
   const namespace = await openNamespace(t);
   const hub = await startHub(t, namespace.of(runtime));
-  const [on] = present("Node 24");
-  const alice = new Member(t, namespace.of(on!), "alice", hub.port);
+  const alice = new Member(t, namespace.of(runtime), "alice", hub.port);
   await alice.until(() => alice.joined, 30_000);
   const forger = new Forger(namespace);
 
@@ -74,6 +72,7 @@ async function answered(t: TestContext, runtime: Runtime) {
     // Each brings one cookie, and perhaps an answer to that, and its cookie.
     const brought = after - before;
     t.diagnostic(`${name}: ${brought} datagrams`);
+    assert(brought > FIRST.length, "they have no answer"); // which arrived
     assert(brought < 6 * FIRST.length, `${name}: ${brought} datagrams`);
     await pause(300);
     const more = namespace.arrived - after;
@@ -86,4 +85,4 @@ async function answered(t: TestContext, runtime: Runtime) {
   await alice.leaves();
 }
 
-onThese(HUBS, "machines that answer", answered);
+on(ofEachKind, "machines that answer", answered);

@@ -4,13 +4,11 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type TestContext } from "node:test";
-import { onThese } from "../support/group.ts";
 import { memory } from "../support/kernel.ts";
 import { commandOf, listening } from "../support/pair.ts";
 import { PROJECT } from "../support/processes.ts";
-import { HUBS, type Runtime } from "../support/runtimes.ts";
-import { Member, present } from "../support/conversation.ts";
+import { ofEachKind, on } from "../support/runtimes.ts";
+import { Member } from "../support/conversation.ts";
 import {
   behindNarrowLink,
   NO_NAMESPACES,
@@ -20,55 +18,53 @@ import {
 const HUB = "10.0.0.2";
 const RATE = 1000; // kbit/s
 const SECONDS = 8; // of flood
+const KINDS = ["strangers", "/who", "/have"];
 // MB; Deno keeps 64 KiB for each datagram until its garbage collector comes.
 const MOST = 150;
 const MOST_DENO = 220;
 
-async function narrow(t: TestContext, runtime: Runtime, kind: string) {
+on(ofEachKind, "a narrow way out", async (t, runtime) => {
   if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
   const here = await openNamespace(t);
   const there = await behindNarrowLink(t, here, RATE);
   const server = join(PROJECT, "group", "server.ts");
   const hub = await listening(there.run(...runtime.command, server, HUB, "0"));
-  const [node] = present("Node 24");
-  const alice = new Member(t, here.of(node!), "alice", hub.port, HUB);
+  const [on] = ofEachKind;
+  const alice = new Member(t, here.of(on!), "alice", hub.port, HUB);
   await alice.until(() => alice.joined, 30_000);
   const lines = Array.from({ length: 200 }, (_, i) => `line ${i}`);
   alice.say(...lines); // for others to ask for
   await alice.until(() => alice.shown.length >= lines.length, 30_000);
 
-  const script = join("test", "support", "flooder.ts");
-  const flooder = here.run(
-    ...commandOf(node!, script, HUB, hub.port, kind, SECONDS),
-  );
-  let most = 0;
-  const watch = setInterval(() => {
-    most = Math.max(most, memory(hub.pid).all);
-  }, 100);
-  await flooder.exits();
-  const over = performance.now();
-  const bob = new Member(t, here.of(node!), "bob", hub.port, HUB);
-  await bob.until(() => bob.joined, 60_000);
-  const took = (performance.now() - over) / 1000;
-  clearInterval(watch);
-  t.diagnostic(
-    `${kind}, hub on ${runtime.name}: ${flooder.stdout.split("\n")[1]}, ` +
-      `${most.toFixed(0)} MB, a newcomer started and was in ` +
-      `${took.toFixed(2)} s after the flood`,
-  );
-  const limit = runtime.name === "Deno" ? MOST_DENO : MOST;
-  assert(most < limit, `the hub took ${most} MB`);
-  // A second, and what a program and its join take on a busy machine.
-  assert(took < 2, `a newcomer was in after ${took} s`);
-  bob.say("hello");
-  await alice.until(() => alice.shown.includes("bob: hello"), 10_000);
-  assert(alice.shown.includes("bob: hello"));
-}
-
-for (const kind of ["strangers", "/have", "/who"]) {
-  onThese(
-    HUBS,
-    `a narrow way out, a flood of ${kind}`,
-    (t, runtime) => narrow(t, runtime, kind),
-  );
-}
+  for (const kind of KINDS) {
+    await t.test(`a flood of ${kind}`, async (t) => {
+      const script = join("test", "support", "flooder.ts");
+      const flooder = here.run(
+        ...commandOf(on!, script, HUB, hub.port, kind, SECONDS),
+      );
+      let most = 0;
+      const watch = setInterval(() => {
+        most = Math.max(most, memory(hub.pid).all);
+      }, 100);
+      await flooder.exits();
+      const over = performance.now();
+      const bob = new Member(t, here.of(on!), "bob", hub.port, HUB);
+      await bob.until(() => bob.joined, 60_000);
+      const took = (performance.now() - over) / 1000;
+      clearInterval(watch);
+      t.diagnostic(
+        `${kind}, hub on ${runtime.name}: ${flooder.stdout.split("\n")[1]}, ` +
+          `${most.toFixed(0)} MB, a newcomer started and was in ` +
+          `${took.toFixed(2)} s after the flood`,
+      );
+      const limit = runtime.name === "Deno" ? MOST_DENO : MOST;
+      assert(most < limit, `the hub took ${most} MB`);
+      // A second, and what a program and its join take on a busy machine.
+      assert(took < 2, `a newcomer was in after ${took} s`);
+      const hello = `bob: hello after ${kind}`;
+      bob.say(`hello after ${kind}`);
+      assert(await alice.until(() => alice.shown.includes(hello), 10_000));
+      await bob.leaves();
+    });
+  }
+}, 180_000);

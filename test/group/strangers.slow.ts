@@ -6,19 +6,18 @@ import {
   join,
   joinProgram,
   joinRaw,
-  onThese,
   openRaw,
   type Raw,
   startHub,
 } from "../support/group.ts";
 import { idle, memory, NOT_LINUX, socketOf } from "../support/kernel.ts";
 import { Forger, NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
-import { HUBS, onEveryRuntime } from "../support/runtimes.ts";
+import { ofEachKind, on } from "../support/runtimes.ts";
 
 const TOKEN = "fedcba9876543210";
 const HEAD = `#${TOKEN} 1`;
 
-onEveryRuntime("what a stranger gets", async (t, runtime) => {
+on(ofEachKind, "what a stranger gets", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinRaw(t, hub.port, "alice");
   const other = await openRaw(t, hub.port);
@@ -91,7 +90,7 @@ onEveryRuntime("what a stranger gets", async (t, runtime) => {
   await alice.hears("* mallory joined (2 here)");
 });
 
-onEveryRuntime("a cookie of an earlier run", async (t, runtime) => {
+on(ofEachKind, "a cookie of an earlier run", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const next = await startHub(t, runtime);
   const stranger = await openRaw(t, hub.port);
@@ -105,7 +104,7 @@ onEveryRuntime("a cookie of an earlier run", async (t, runtime) => {
 });
 
 // Who could reckon it out would not have to receive it.
-onEveryRuntime("a cookie is no hash of what is known", async (t, runtime) => {
+on(ofEachKind, "a cookie is no hash of what is known", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const stranger = await openRaw(t, hub.port);
   stranger.token = TOKEN;
@@ -131,7 +130,7 @@ onEveryRuntime("a cookie is no hash of what is known", async (t, runtime) => {
   }
 });
 
-onEveryRuntime("an address is one program's", async (t, runtime) => {
+on(ofEachKind, "an address is one program's", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinRaw(t, hub.port, "alice");
   const one = await openRaw(t, hub.port);
@@ -152,7 +151,7 @@ onEveryRuntime("an address is one program's", async (t, runtime) => {
   ]);
 });
 
-onEveryRuntime("datagrams from port 0", async (t, runtime) => {
+on(ofEachKind, "datagrams from port 0", async (t, runtime) => {
   if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
   const namespace = await openNamespace(t);
   const there = namespace.of(runtime);
@@ -167,7 +166,7 @@ onEveryRuntime("datagrams from port 0", async (t, runtime) => {
   assert.equal(hub.stderr, "");
 });
 
-onEveryRuntime("who comes and goes pushes nobody out", async (t, runtime) => {
+on(ofEachKind, "who comes and goes pushes nobody out", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinProgram(t, hub.port, "alice");
   const { have } = alice;
@@ -185,6 +184,8 @@ onEveryRuntime("who comes and goes pushes nobody out", async (t, runtime) => {
   const took = (performance.now() - since) / 1000;
   t.diagnostic(`they came in ${took.toFixed(1)} s`);
   assert(took < 5, `${took} s: alice does not keep up any more`);
+  const came = hub.stdout.split(" joined (").length;
+  assert(came > 300, `${came} came`);
   alice.forget();
   await alice.ask(`/have ${have} ${have + 1}-${have + 2}`);
   await alice.until(() => alice.lines.some((one) => /^\d/.test(one)));
@@ -195,8 +196,8 @@ const SOCKETS = 500;
 const EACH = 240; // datagrams from each of them
 const BURST = 100; // at once: the kernel's buffer holds more
 
-onThese(
-  HUBS,
+on(
+  ofEachKind,
   "120,000 datagrams of strangers",
   async (t, runtime) => {
     if (NOT_LINUX) return t.skip(NOT_LINUX);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
@@ -12,8 +12,8 @@ import { silentPort } from "../support/group.ts";
 import { bound, freePort, NOT_LINUX } from "../support/kernel.ts";
 import { listening, start, startClient } from "../support/pair.ts";
 import { NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
-import { emptyFolder, Program, PROJECT } from "../support/processes.ts";
-import { on, type Runtime, runtimes } from "../support/runtimes.ts";
+import { emptyFolder, Program } from "../support/processes.ts";
+import { ofEachKind, on, type Runtime, runtimes } from "../support/runtimes.ts";
 import { Terminal } from "../support/terminal.ts";
 import { converse } from "../support/transcript.ts";
 import { openPeer } from "../support/udp.ts";
@@ -45,31 +45,23 @@ function claimed(code: string) {
 // ---- The Python ----
 
 /** The server or the client of the page, on this port. */
-function startPython(t: TestContext, role: string, port: number): Program {
-  const code = block("python", role).replace("6000", String(port));
+function startPython(t: TestContext, role: string, port: string | number) {
+  const code = block("python", role).replace("6000", `${port}`);
   return new Program(t, ["python3", "-u", "-c", code]);
 }
 
-/** A port that is free now, and the page's server in Python on it. */
+/** The page's server in Python on a port that is free. */
 async function pythonServer(t: TestContext) {
-  const { port, free } = await silentPort(t);
-  free();
+  const port = freePort();
   const server = startPython(t, "server", port);
-  const peer = await openPeer(t);
-  for (let shown = ""; shown === ""; shown = server.stdout) { // until it is bound
-    await peer.send("are you there?", port);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return { server, port };
+  await bound(port);
+  return { server, port: Number(port) };
 }
 
 test("the Python of the page holds the conversation", async (t) => {
-  const { port, free } = await silentPort(t);
-  free();
-  const server = startPython(t, "server", port);
+  const { server, port } = await pythonServer(t);
   const client = startPython(t, "client", port);
   await client.prints(">>>");
-  await new Promise((resolve) => setTimeout(resolve, 300)); // it says nothing
   await converse(server, client);
 });
 
@@ -137,7 +129,7 @@ function startBot(t: TestContext, runtime: Runtime, port = 0) {
 }
 
 on(
-  runtimes,
+  ofEachKind,
   "the bot answers, and survives what is sent to it",
   async (t, runtime) => {
     const { port } = await listening(startBot(t, runtime));
@@ -156,7 +148,7 @@ on(
 );
 
 on(
-  runtimes,
+  ofEachKind,
   "two bots and a forged datagram come to rest",
   async (t, runtime) => {
     if (NOT_LINUX) return t.skip(NOT_LINUX);
@@ -190,7 +182,7 @@ sock.bind((sys.argv[1], 0))
 sock.sendto(b"!hello", ("127.0.0.1", int(sys.argv[2])))
 if sys.argv[3:]: print(sock.recv(1200).decode())`;
 
-on(runtimes, "a peer that the bot cannot reach", async (t, runtime) => {
+on(ofEachKind, "a peer that the bot cannot reach", async (t, runtime) => {
   if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
   const namespace = await openNamespace(t);
   const inside = async (...command: string[]) => {
@@ -236,14 +228,14 @@ const MESSAGES: Record<
   [Runtime[], (t: TestContext, runtime: Runtime) => Program | Promise<Program>]
 > = {
   "the port is taken, stop its program or choose another": [
-    runtimes,
+    [tsx!],
     async (t, runtime) => {
       const { port } = await openPeer(t);
       return start(t, runtime, "server.ts", "127.0.0.1", port);
     },
   ],
   "not an address of this machine": [
-    runtimes,
+    [tsx!],
     (t, runtime) => start(t, runtime, "server.ts", "192.0.2.1"), // RFC 5737
   ],
   "no reply from 127.0.0.1:6000 yet": [
@@ -311,6 +303,7 @@ test("a test knows how to see each message", () => {
     }
   }
   known.forEach(claimed);
+  claimed("tsc --init"); // which test/pair/copied.slow.ts tries
 });
 
 for (const [message, [these, provoke]] of Object.entries(MESSAGES)) {
@@ -361,23 +354,4 @@ on(nodes, "a name that ends in .mts", async (t, runtime) => {
   writeFileSync(join(cwd, "server.mts"), fileText("server.ts"));
   const args = ["server.mts", "127.0.0.1", "0"];
   await listening(new Program(t, [...runtime.command, ...args], { cwd }));
-});
-
-test("what tsc --init writes is fine for all four", async (t) => {
-  claimed("tsc --init");
-  const cwd = emptyFolder(t);
-  const modules = join(PROJECT, "node_modules");
-  symlinkSync(modules, join(cwd, "node_modules"));
-  writeFileSync(join(cwd, "package.json"), package_("module"));
-  mkdirSync(join(cwd, "group"));
-  for (const folder of ["", "group/"]) {
-    for (const script of ["server.ts", "client.ts"]) {
-      const path = folder + script;
-      writeFileSync(join(cwd, path), fileText(path));
-    }
-  }
-  const tsc = join(modules, ".bin", "tsc");
-  assert.equal(await new Program(t, [tsc, "--init"], { cwd }).exits(), 0);
-  const check = new Program(t, [tsc, "--noEmit"], { cwd });
-  assert.equal(await check.exits(), 0, check.stdout);
 });

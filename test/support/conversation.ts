@@ -10,18 +10,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { startHub } from "./group.ts";
 import { commandOf, type Server, startNetwork } from "./pair.ts";
 import { endWith, ENVIRONMENT, PROJECT } from "./processes.ts";
-import { type Runtime, runtimes } from "./runtimes.ts";
+import type { Runtime } from "./runtimes.ts";
 
 export const SEED = Number(
   process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32),
 );
-
-/** The runtimes of these names that are on this machine. */
-export function present(...names: string[]): Runtime[] {
-  return runtimes.filter((one) =>
-    one.version !== "" && names.includes(one.name)
-  );
-}
 
 /** A member in a pipe. */
 export class Member {

@@ -9,27 +9,15 @@ import { setImmediate as turn } from "node:timers/promises";
 import { socketOf } from "./kernel.ts";
 import { commandOf, listening, type Server, start } from "./pair.ts";
 import { Program } from "./processes.ts";
-import { on, type Runtime, runtimes } from "./runtimes.ts";
+import { here, type Runtime, runtimes } from "./runtimes.ts";
 
 const DEADLINE = 30_000; // ms
 const HEAD = /^#[0-9a-f]{16} [0-9a-f]{8} (\d+)$/; // token, run, time
 
-const there = runtimes.filter((one) => one.version !== "");
-
 /** As many as there can be, of those that are there, beginning behind this one. */
 export function others(than: Runtime): Runtime[] {
-  const next = there.indexOf(than) + 1;
-  return runtimes.map((_, i) => there[(next + i) % there.length] ?? than);
-}
-
-/** Run one test on the runtimes of these names. */
-export function onThese(
-  names: string[],
-  title: string,
-  body: (t: TestContext, runtime: Runtime) => Promise<void>,
-  timeout?: number,
-) {
-  on(runtimes.filter(({ name }) => names.includes(name)), title, body, timeout);
+  const next = here.indexOf(than) + 1;
+  return runtimes.map((_, i) => here[(next + i) % here.length] ?? than);
 }
 
 /** A hub that listens on a free port. */

@@ -1,6 +1,7 @@
 // What Linux tells of a program from outside: its memory, whether it is busy,
 // and what waits in its socket. Elsewhere the tests that need this are skipped.
 
+import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
@@ -31,6 +32,7 @@ export function memory(group: number): { largest: number; all: number } {
   const sizes = members(group).map((pid) =>
     Number(/VmRSS:\s*(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) / 1024
   );
+  assert(sizes.length > 0, "the program has ended");
   return {
     largest: Math.max(...sizes),
     all: sizes.reduce((sum, size) => sum + size, 0),

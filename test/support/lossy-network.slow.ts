@@ -2,15 +2,14 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { openRaw, type Raw } from "./group.ts";
-import { start, startNetwork } from "./pair.ts";
-import { runtimes } from "./runtimes.ts";
+import { plainest, start, startNetwork } from "./pair.ts";
 import { openPeer } from "./udp.ts";
 
 const COUNT = 100; // datagrams
 const TIME = { timeout: 60_000 };
 
 function network(t: TestContext, ...args: (string | number)[]) {
-  return start(t, runtimes[0]!, "test/lossy-network.ts", ...args);
+  return start(t, plainest, "test/lossy-network.ts", ...args);
 }
 
 /** What is left of some datagrams to a server, and what the network says. */
@@ -164,12 +163,10 @@ test("a network's arguments", TIME, async (t) => {
   const to = "127.0.0.1:6001";
   for (
     const args of [
-      ...[[], ["0"], ["0", "6001"], ["0", to, "more"], ["x", to]],
-      ...[["65536", to], ["0", to, "--drop", "101"], ["0", to, "--nonsense"]],
-      ...[["0", to, "--drop", "x"], ["0", to, "--delay", "1,2,3"]],
-      ...[["0", to, "--late", "-"], ["0", to, "--seed", "x"]],
-      ...[["0", to, "--rate", "-1"], ["0", to, "--latency", "1,2,3"]],
-      ...[["0", to, "--move", "1,2"], ["0", to, "--jitter", "x"]],
+      ...[[], ["0", "6001"], ["0", to, "more"], ["x", to], ["65536", to]],
+      ...[["0", to, "--drop", "101"], ["0", to, "--nonsense"]],
+      ...[["0", to, "--delay", "1,2,3"], ["0", to, "--seed", "x"]],
+      ...[["0", to, "--rate", "-1"], ["0", to, "--move", "1,2"]],
     ]
   ) {
     const program = network(t, ...args);

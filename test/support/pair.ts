@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Program, PROJECT } from "./processes.ts";
-import { type Runtime, runtimes } from "./runtimes.ts";
+import { here, type Runtime, runtimes } from "./runtimes.ts";
 
 const PEER = join(PROJECT, "test/support/peer.py");
 
@@ -41,6 +41,10 @@ export function startPiped(
   return new Program(t, [...seq, ...commandOf(runtime, script, ...args)]);
 }
 
+/** What starts soonest: a Node by itself, if there is one. */
+export const plainest = here.findLast(({ name }) => name.startsWith("Node")) ??
+  runtimes[0]!;
+
 /** A bad network on a free port, in front of that one. */
 export async function startNetwork(
   t: TestContext,
@@ -49,7 +53,7 @@ export async function startNetwork(
 ): Promise<Server> {
   const script = "test/lossy-network.ts";
   const target = `127.0.0.1:${to}`;
-  const program = start(t, runtimes[0]!, script, 0, target, ...options);
+  const program = start(t, plainest, script, 0, target, ...options);
   await program.until(() => program.stderr.includes("\n"));
   const [, port] =
     /^listening on port (\d+), seed \d+\n$/.exec(program.stderr) ?? [];

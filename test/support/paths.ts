@@ -1,19 +1,17 @@
 // Paths on which every line must come to everybody exactly once and in one
-// order, and how soon. test/group/paths.test.ts has the quick ones, on three
-// hubs; paths.slow.ts the others, and silence.slow.ts those that break, each on
-// one of these. Or choose:
+// order, and how soon. test/group/paths.test.ts has one, on each kind of hub;
+// paths.slow.ts the others, and silence.slow.ts those that break, but for the
+// first three each on one kind. Or choose, on all kinds:
 //
 //   ROWS=3 SEED=7 RUNS=20 npx tsx --test test/group/paths.slow.ts
 
 import assert from "node:assert/strict";
 import process from "node:process";
 import type { TestContext } from "node:test";
-import { onThese } from "./group.ts";
-import { HUBS, type Runtime } from "./runtimes.ts";
+import { ofEachKind, on, type Runtime } from "./runtimes.ts";
 import {
   converse,
   type Plan,
-  present,
   quantile,
   type Result,
   SEED,
@@ -44,27 +42,21 @@ const FAR = "--latency 50 --jitter 5";
 const SHAKY = "--drop 5 --repeat 2 --latency 100 --jitter 30";
 const NARROW = "--latency 20 --rate 256 --queue 64000 --outage 20,5";
 
-const QUICK: Row[] = [
+const ALL: Row[] = [
   [5, 100, each(5), "", 0.5],
   [5, 100, each(5), `--drop 30 ${BAD}`, 6, { median: 2.5 }],
   [3, 2000, "piped", FAR, 10],
-];
-
-const LONG: Row[] = [
   [5, 100, each(5), `--drop 50 ${BAD}`, 60],
   [3, 5000, "piped", "--drop 10 --repeat 5 --latency 25 --jitter 5", 25],
   [20, 2000, "piped", FAR, 40],
   [3, 2000, "piped", `--drop 2 ${FAR} --rate 1000 --queue 20000`, 20],
-  [20, 100, each(200), "--latency 50 --rate 1000", 10, { also: settled }],
-  [10, 40, each(500), SHAKY, 3, { also: cheap }],
+  [20, 60, each(200), "--latency 50 --rate 1000", 10, { also: settled }],
+  [10, 20, each(500), SHAKY, 3, { also: cheap }],
   // A person's pace: as soon as with the first edition.
-  [20, 15, PERSON, "--drop 5", 10, { also: soon(3, 480) }],
-  [20, 15, PERSON, "--drop 30", 10, { also: soon(225, 1640) }],
-  [20, 15, PERSON, "--latency 50 --jitter 15", 10, { also: soon(105, 220) }],
-];
-
-/** Nothing passes for 5 s, for 30 s, for 5 s on a narrow path. */
-const BROKEN: Row[] = [
+  [20, 10, PERSON, "--drop 5", 10, { also: soon(3, 480) }],
+  [20, 10, PERSON, "--drop 30", 10, { also: soon(225, 1640) }],
+  [20, 10, PERSON, "--latency 50 --jitter 15", 10, { also: soon(105, 220) }],
+  // Nothing passes for 5 s, for 30 s, for 5 s on a narrow path.
   [5, 30, each(500), "--latency 20 --outage 10,5", 10],
   [5, 50, each(1000), "--latency 20 --outage 45,30", 35],
   [20, 20, PERSON, NARROW, 10, { also: thrifty }],
@@ -97,18 +89,23 @@ function soon(median: number, most: number): NonNullable<Demand["also"]> {
   };
 }
 
-const TABLES = { quick: QUICK, long: LONG, broken: BROKEN };
-const ALL = Object.values(TABLES).flat();
+type Kind = "quick" | "long" | "broken";
 
-/** Test the rows of one table, or those that are chosen. */
-export function testPaths(kind: keyof typeof TABLES) {
-  for (const row of ROWS ? ALL : TABLES[kind]) {
-    const number = ALL.indexOf(row) + 1;
-    if (ROWS && !ROWS.includes(number)) continue;
+function kindOf(number: number): Kind {
+  return number === 2 ? "quick" : number > 12 ? "broken" : "long";
+}
+
+/** Test the rows of one kind, or those that are chosen. */
+export function testPaths(kind: Kind) {
+  for (const [i, row] of ALL.entries()) {
+    const number = i + 1;
+    if (ROWS ? !ROWS.includes(number) : kindOf(number) !== kind) continue;
     const [members, lines, pace, path, within, more = {}] = row;
     const plan = { members, lines, pace, path, within };
-    onThese(
-      kind === "quick" || ROWS ? HUBS : [HUBS[number % HUBS.length]!],
+    on(
+      number <= 3 || ROWS
+        ? ofEachKind
+        : [ofEachKind[number % ofEachKind.length]!],
       `${number}: ${members} members, ${lines} lines each, ${pace}, ` +
         `${path || "clean"}`,
       (t, runtime) => testPath(t, runtime, plan, more),
@@ -125,8 +122,7 @@ async function testPath(
 ) {
   const times: number[] = [];
   for (let run = 0; run < RUNS; run++) {
-    const there = present(...HUBS);
-    const result = await converse(t, runtime, there, plan, SEED + run);
+    const result = await converse(t, runtime, ofEachKind, plan, SEED + run);
     times.push(result.took);
     also?.(t, result, plan.members * plan.members * plan.lines);
   }
