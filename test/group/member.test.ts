@@ -132,167 +132,228 @@ describe("a busy group", { concurrency: 6 }, () => {
   });
 });
 
-on(ofEachKind, "many lines at once", async (t, runtime) => {
-  const { hub } = await enter(t, runtime);
-  await hub.news("1 bob: hello");
-  await hub.awaits(/^\/have 1$/);
-  await hub.answer("/sent 1");
-  const since = performance.now();
-  await hub.news(...Array.from({ length: 64 }, (_, i) => `${i + 2} bob: ${i}`));
-  await hub.awaits(/^\/have 65$/); // soon, so that more can come
-  const ms = performance.now() - since;
-  assert(ms < 1000, `after ${ms} ms`);
-});
-
-on(ofEachKind, "what overtakes a line waits for it", async (t, runtime) => {
+on(ofEachKind, "lines of the group", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
-  await hub.news("1 bob: one");
-  await hub.news("3 bob: three", "6 bob: six");
-  await hub.awaits(/^\/have 1 2-2 4-5$/);
-  await hub.answer("4 bob: four", "2 bob: two", "5 bob: five", "/sent 6");
-  const all = ["one", "two", "three", "four", "five", "six"];
-  await member.prints(all.map((text) => `bob: ${text}\n`).join(""));
+
+  await t.test("a line that came to nobody", async () => {
+    await hub.awaits(/^\/have 0$/); // it asks by itself
+    await hub.answer("/sent 2");
+    await hub.awaits(/^\/have 0 1-2$/);
+    await hub.answer("1 bob: one", "2 bob: two", "/sent 2");
+    await member.prints("bob: one\nbob: two\n");
+  });
+
+  await t.test("what overtakes a line waits for it", async () => {
+    member.stdout = "";
+    await hub.news("3 bob: three");
+    await hub.news("5 bob: five", "8 bob: eight");
+    await hub.awaits(/^\/have 3 4-4 6-7$/);
+    await hub.answer("6 bob: six", "4 bob: four", "7 bob: seven", "/sent 8");
+    const all = ["three", "four", "five", "six", "seven", "eight"];
+    await member.prints(all.map((text) => `bob: ${text}\n`).join(""));
+  });
+
+  await t.test("many lines at once", async () => {
+    await hub.awaits(/^\/have 8$/);
+    await hub.answer("/sent 8");
+    const since = performance.now();
+    await hub.news(
+      ...Array.from({ length: 64 }, (_, i) => `${i + 9} bob: ${i}`),
+    );
+    await hub.awaits(/^\/have 72$/); // soon, so that more can come
+    const ms = performance.now() - since;
+    assert(ms < 1000, `after ${ms} ms`);
+  });
 });
 
-on(ofEachKind, "a line that came to nobody", async (t, runtime) => {
+on(ofEachKind, "answers to a command", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
-  await hub.awaits(/^\/have 0$/); // it asks by itself
-  await hub.answer("/sent 2");
-  await hub.awaits(/^\/have 0 1-2$/);
-  await hub.answer("1 bob: one", "2 bob: two", "/sent 2");
-  await member.prints("bob: one\nbob: two\n");
+
+  await t.test("an answer that comes twice", async () => {
+    member.write("/who\n");
+    await hub.awaits(/^\/say \d+ \/who$/);
+    await hub.takes(1, "* 1 here: alice");
+    await hub.takes(1, "* 1 here: alice");
+    await hub.news("1 bob: hello");
+    await member.prints("* 1 here: alice\nbob: hello\n");
+  });
+
+  await t.test("what a server sends is made visible", async () => {
+    member.stdout = "";
+    member.write("/who\n");
+    await hub.awaits(/^\/say \d+ \/who$/);
+    const unsafe = "\x1b[2J\x07\r\x9b\u2028\u202e\u2066\x7f";
+    const safe =
+      "\\u{1b}[2J\\u{7}\\u{d}\\u{9b}\\u{2028}\\u{202e}\\u{2066}\\u{7f}";
+    await hub.takes(
+      2,
+      `* a notice ${unsafe}`,
+      `2 bob: ${unsafe}`,
+      `3 ${unsafe}`,
+    );
+    await hub.news(`4 * bob${unsafe} left`);
+    const shown = [`bob: ${safe}`, safe, `* bob${safe} left`];
+    await member.until(() => member.stdout.endsWith("left\n"));
+    const lines = member.stdout.trimEnd().split("\n");
+    assert.equal(lines.length, 4);
+    for (const line of [`* a notice ${safe}`, ...shown]) {
+      assert(lines.includes(line), `${JSON.stringify(lines)} lacks ${line}`);
+    }
+  });
 });
 
-on(ofEachKind, "an answer that comes twice", async (t, runtime) => {
+on(ofEachKind, "who has to join again", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
-  member.write("/who\n");
-  await hub.awaits(/^\/say \d+ \/who$/);
-  await hub.takes(1, "* 1 here: alice");
-  await hub.takes(1, "* 1 here: alice");
-  await hub.news("1 bob: hello");
-  await member.prints("* 1 here: alice\nbob: hello\n");
-});
 
-on(ofEachKind, "a welcome that comes twice", async (t, runtime) => {
-  const { hub, member } = await enter(t, runtime);
-  await hub.news("1 bob: one");
-  await member.prints("bob: one\n");
-  // Its address is another one now; the server is the same.
-  await hub.awaits(/^\/have 1$/);
-  await hub.answer("/join aaaaaaaaaaaaaaaa");
-  await hub.awaits(/^\/join aaaaaaaaaaaaaaaa alice \d+$/);
-  assert(hub.asked.lines.includes("/have 1")); // of another it would want all
-  await hub.answer("/welcome 0 alice", "1 bob: one", "/sent 1");
-  await hub.awaits(/^\/have 1$/);
-  await hub.answer("/join bbbbbbbbbbbbbbbb");
-  await hub.awaits(/^\/join bbbbbbbbbbbbbbbb alice \d+$/);
-  await hub.answer("/welcome 3 alice", "/sent 3"); // does not tell what is shown
-  await hub.awaits(/^\/have 1 2-3$/);
-  await hub.answer("2 bob: two", "3 bob: three", "/sent 3");
-  await member.prints("bob: one\nbob: two\nbob: three\n");
-  assert.equal(member.stderr, "");
-});
+  await t.test("a welcome that comes twice", async () => {
+    await hub.news("1 bob: one");
+    await member.prints("bob: one\n");
+    // Its address is another one now; the server is the same.
+    await hub.awaits(/^\/have 1$/);
+    await hub.answer("/join aaaaaaaaaaaaaaaa");
+    await hub.awaits(/^\/join aaaaaaaaaaaaaaaa alice \d+$/);
+    assert(hub.asked.lines.includes("/have 1")); // of another it would want all
+    await hub.answer("/welcome 0 alice", "1 bob: one", "/sent 1");
+    await hub.awaits(/^\/have 1$/);
+    await hub.answer("/join bbbbbbbbbbbbbbbb");
+    await hub.awaits(/^\/join bbbbbbbbbbbbbbbb alice \d+$/);
+    await hub.answer("/welcome 3 alice", "/sent 3"); // does not tell what is shown
+    await hub.awaits(/^\/have 1 2-3$/);
+    await hub.answer("2 bob: two", "3 bob: three", "/sent 3");
+    await member.prints("bob: one\nbob: two\nbob: three\n");
+    assert.equal(member.stderr, "");
+  });
 
-on(ofEachKind, "a long input takes its time", async (t, runtime) => {
-  const { hub, member } = await enter(t, runtime);
-  const lines = Array.from({ length: 500 }, (_, i) => `line ${i + 1}`);
-  member.end(lines.join("\n"));
-  const said: string[] = [];
-  let requests = 0;
-  while (said.length < lines.length) {
-    const first = await hub.awaits(/^\/say /);
-    assert.equal(first, hub.say(said.length + 1, lines[said.length]!));
-    const some = hub.asked.lines.filter((line) => line.startsWith("/say "));
-    said.push(...some.map((line) => line.replace(/^\/say \d+ /, "")));
-    requests++;
-    await pause(20); // nothing comes meanwhile: there is one request at a time
-    await hub.takes(said.length);
-  }
-  assert.deepEqual(said, lines);
-  assert(requests < 20, `${requests} requests`);
-  await hub.awaits(/^\/say \d+ \/quit$/);
-  assert.equal(hub.asked.lines.at(-1), hub.say(501, "/quit"));
-  await hub.takes(501, "* goodbye");
-  assert.equal(await member.exits(), 0);
-});
+  await t.test("a server that is new", async () => {
+    member.stdout = "";
+    member.write("hello\n");
+    await hub.awaits(/^\/say \d+ hello$/);
+    const before = { ...hub.asked };
+    hub.run = "89abcdef";
+    await hub.answer("/join aaaaaaaaaaaaaaaa");
+    await hub.awaits(/^\/join aaaaaaaaaaaaaaaa alice \d+$/);
+    // What it has from the former one counts no more; what it says does.
+    const [join, ...others] = hub.asked.lines;
+    assert.equal(join, `/join aaaaaaaaaaaaaaaa alice ${hub.first - 1}`);
+    assert.deepEqual(others, ["/have 0", hub.say(1, "hello")]);
+    const now = hub.asked;
+    // Late answers and news of the former one come to nothing.
+    hub.asked = before;
+    hub.run = RUN;
+    await hub.takes(1, "4 bob: four", "1 bob: late", "/sent 4", "* late");
+    await hub.send(now.time, ["/said 999999999999", "1 bob: late", "/full"]);
+    await hub.news("4 bob: four", "1 bob: late");
+    hub.asked = now;
+    hub.run = "89abcdef";
+    await hub.takes(
+      1,
+      "/welcome 0 alice",
+      "1 * alice joined (1 here)",
+      "/sent 1",
+    );
+    await member.until(() => member.stdout.includes("joined"));
+    await member.prints("* alice joined (1 here)\n");
+    await member.complains(/^\* the server was away and is back$/m);
+  });
 
-on(ofEachKind, "what is not taken is said again", async (t, runtime) => {
-  const { hub, member } = await enter(t, runtime);
-  member.write("one\ntwo\n");
-  await hub.awaits(/^\/say \d+ one$/);
-  const since = performance.now();
-  for (let times = 0; times < 10; times++) { // the hub has no room
-    await hub.takes(0);
-    await hub.awaits(/^\/say \d+ one$/);
-  }
-  const ms = performance.now() - since;
-  assert(ms > 10 * 40 && ms < 2000, `ten times in ${ms} ms`);
-  await hub.takes(1);
-  await hub.awaits(/^\/say \d+ two$/);
-  assert.deepEqual(hub.asked.lines, ["/have 0", hub.say(2, "two")]);
-});
-
-// The hub keeps the answer to the last number that it took, and no other.
-on(ofEachKind, "nothing follows a command", async (t, runtime) => {
-  const { hub, member } = await enter(t, runtime);
-  member.write("\n\nhello\n\n/who\nbye\n"); // nothing is said by nothing
-  await hub.awaits(/^\/say \d+ hello$/);
-  const two = ["/have 0", hub.say(1, "hello"), hub.say(2, "/who")];
-  assert.deepEqual(hub.asked.lines, two);
-  await hub.takes(2, "* 1 here: alice");
-  await hub.awaits(/^\/say \d+ bye$/);
-  assert.deepEqual(hub.asked.lines, ["/have 0", hub.say(3, "bye")]);
-});
-
-on(ofEachKind, "a new cookie for each /join", async (t, runtime) => {
-  const { hub } = await knock(t, runtime);
-  const since = performance.now();
-  for (let joins = 1; joins <= 5; joins++) {
-    await hub.answer(`/join ${`${joins}`.repeat(16)}`);
+  await t.test("a lost proof to a server started anew", async () => {
+    member.write("bye\n");
+    await hub.awaits(/ bye$/);
+    hub.run = "76543210";
+    await hub.answer(`/join ${COOKIE}`);
+    await hub.awaits(/^\/join /); // which nobody answers
+    const since = performance.now();
     await hub.awaits(/^\/join /);
-  }
-  const ms = performance.now() - since;
-  assert(ms > 5 * 50, `five times in ${ms} ms`); // the least pause of a repeat
+    const took = performance.now() - since;
+    assert(took < 2000, `again after ${took} ms, as if the server were away`);
+  });
 });
 
-on(ofEachKind, "a server that is new", async (t, runtime) => {
+on(ofEachKind, "lines of the member", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
-  await hub.news("1 bob: one", "2 bob: two");
-  await member.prints("bob: one\nbob: two\n");
-  member.write("hello\n");
-  await hub.awaits(/^\/say \d+ hello$/);
-  const before = { ...hub.asked };
-  hub.run = "89abcdef";
-  await hub.answer("/join aaaaaaaaaaaaaaaa");
-  await hub.awaits(/^\/join aaaaaaaaaaaaaaaa alice \d+$/);
-  // What it has from the former one counts no more; what it says does.
-  const [join, ...others] = hub.asked.lines;
-  assert.equal(join, `/join aaaaaaaaaaaaaaaa alice ${hub.first - 1}`);
-  assert.deepEqual(others, ["/have 0", hub.say(1, "hello")]);
-  const now = hub.asked;
-  // Late answers and news of the former one come to nothing.
-  hub.asked = before;
-  hub.run = RUN;
-  await hub.takes(1, "3 bob: three", "1 bob: late", "/sent 3", "* late");
-  await hub.send(now.time, ["/said 999999999999", "1 bob: late", "/full"]);
-  await hub.news("3 bob: three", "1 bob: late");
-  hub.asked = now;
-  hub.run = "89abcdef";
-  await hub.takes(
-    1,
-    "/welcome 0 alice",
-    "1 * alice joined (1 here)",
-    "/sent 1",
-  );
-  await member.until(() => member.stdout.includes("joined"));
-  await member.prints("bob: one\nbob: two\n* alice joined (1 here)\n");
-  await member.complains(/^\* the server was away and is back$/m);
+
+  await t.test("what is not taken is said again", async () => {
+    member.write("one\ntwo\n");
+    await hub.awaits(/^\/say \d+ one$/);
+    const since = performance.now();
+    for (let times = 0; times < 10; times++) { // the hub has no room
+      await hub.takes(0);
+      await hub.awaits(/^\/say \d+ one$/);
+    }
+    const ms = performance.now() - since;
+    assert(ms > 10 * 40 && ms < 2000, `ten times in ${ms} ms`);
+    await hub.takes(1);
+    await hub.awaits(/^\/say \d+ two$/);
+    assert.deepEqual(hub.asked.lines, ["/have 0", hub.say(2, "two")]);
+    await hub.takes(2);
+  });
+
+  // The hub keeps the answer to the last number that it took, and no other.
+  await t.test("nothing follows a command", async () => {
+    member.write("\n\nhello\n\n/who\nbye\n"); // nothing is said by nothing
+    await hub.awaits(/^\/say \d+ hello$/);
+    const two = ["/have 0", hub.say(3, "hello"), hub.say(4, "/who")];
+    assert.deepEqual(hub.asked.lines, two);
+    await hub.takes(4, "* 1 here: alice");
+    await hub.awaits(/^\/say \d+ bye$/);
+    assert.deepEqual(hub.asked.lines, ["/have 0", hub.say(5, "bye")]);
+    await hub.takes(5);
+  });
+
+  await t.test("a long input takes its time", async () => {
+    const lines = Array.from({ length: 500 }, (_, i) => `line ${i + 1}`);
+    member.end(lines.join("\n"));
+    const said: string[] = [];
+    let requests = 0;
+    while (said.length < lines.length) {
+      const first = await hub.awaits(/^\/say /);
+      assert.equal(first, hub.say(6 + said.length, lines[said.length]!));
+      const some = hub.asked.lines.filter((line) => line.startsWith("/say "));
+      said.push(...some.map((line) => line.replace(/^\/say \d+ /, "")));
+      requests++;
+      await pause(20); // nothing comes meanwhile: there is one request at a time
+      await hub.takes(5 + said.length);
+    }
+    assert.deepEqual(said, lines);
+    assert(requests < 20, `${requests} requests`);
+    await hub.awaits(/^\/say \d+ \/quit$/);
+    assert.equal(hub.asked.lines.at(-1), hub.say(506, "/quit"));
+    await hub.takes(506, "* goodbye");
+    assert.equal(await member.exits(), 0);
+  });
 });
 
-on(ofEachKind, "another name than it asked for", async (t, runtime) => {
+on(ofEachKind, "on the way in", async (t, runtime) => {
   const { hub, member } = await knock(t, runtime);
-  await hub.takes(0, "/welcome 0 127.0.0.1:9", "/sent 0");
-  await member.complains(/^\* alice is not free: you are 127\.0\.0\.1:9\b/);
+
+  await t.test("a new cookie for each /join", async () => {
+    const since = performance.now();
+    for (let joins = 1; joins <= 5; joins++) {
+      await hub.answer(`/join ${`${joins}`.repeat(16)}`);
+      await hub.awaits(/^\/join /);
+    }
+    const ms = performance.now() - since;
+    assert(ms > 5 * 50, `five times in ${ms} ms`); // the least pause of a repeat
+  });
+
+  await t.test("another name than it asked for", async () => {
+    await hub.takes(0, "/welcome 7 127.0.0.1:9", "/sent 7");
+    await member.complains(/^\* alice is not free: you are 127\.0\.0\.1:9\b/);
+  });
+
+  await t.test("lines that are not kept any more", async () => {
+    await hub.news("8 * 127.0.0.1:9 joined (2 here)");
+    await member.prints("* 127.0.0.1:9 joined (2 here)\n");
+    await hub.news("1500 bob: ahead", "1501 bob: too", "2000 bob: late");
+    await hub.awaits(/^\/have 8 9-1499 1502-1999$/);
+    await hub.answer("/gone 1998", "1999 bob: nearly late", "/sent 2000");
+    await member.prints(
+      "* 127.0.0.1:9 joined (2 here)\n* you missed 1988 lines\n" +
+        "bob: ahead\nbob: too\nbob: nearly late\nbob: late\n",
+    );
+    await hub.awaits(/^\/have 2000$/);
+    await member.complains(/^\* alice is not free/); // and nothing else
+  });
 });
 
 on(ofEachKind, "a full group, and lines to say", async (t, runtime) => {
@@ -322,105 +383,50 @@ on(ofEachKind, "the input ends before the welcome", async (t, runtime) => {
   assert.equal(member.stderr, "");
 });
 
-on(ofEachKind, "a lost proof to a server started anew", async (t, runtime) => {
-  const { hub, member } = await enter(t, runtime);
-  member.write("hello\n");
-  await hub.awaits(/ hello$/);
-  hub.run = "76543210";
-  await hub.answer(`/join ${COOKIE}`);
-  await hub.awaits(/^\/join /); // which nobody answers
-  const since = performance.now();
-  await hub.awaits(/^\/join /);
-  const took = performance.now() - since;
-  assert(took < 2000, `again after ${took} ms, as if the server were away`);
-});
-
-on(ofEachKind, "lines that are not kept any more", async (t, runtime) => {
-  const { hub, member } = await knock(t, runtime);
-  await hub.takes(
-    0,
-    "/welcome 7 alice",
-    "8 * alice joined (2 here)",
-    "/sent 8",
-  );
-  await member.prints("* alice joined (2 here)\n");
-  await hub.news("1500 bob: ahead", "1501 bob: too", "2000 bob: late");
-  await hub.awaits(/^\/have 8 9-1499 1502-1999$/);
-  await hub.answer("/gone 1998", "1999 bob: nearly late", "/sent 2000");
-  await member.prints(
-    "* alice joined (2 here)\n* you missed 1988 lines\n" +
-      "bob: ahead\nbob: too\nbob: nearly late\nbob: late\n",
-  );
-  await hub.awaits(/^\/have 2000$/);
-  assert.equal(member.stderr, "");
-});
-
-on(ofEachKind, "what a server sends is made visible", async (t, runtime) => {
-  const { hub, member } = await enter(t, runtime);
-  member.write("/who\n");
-  await hub.awaits(/^\/say \d+ \/who$/);
-  const unsafe = "\x1b[2J\x07\r\x9b\u2028\u202e\u2066\x7f";
-  const safe =
-    "\\u{1b}[2J\\u{7}\\u{d}\\u{9b}\\u{2028}\\u{202e}\\u{2066}\\u{7f}";
-  await hub.takes(1, `* a notice ${unsafe}`, `1 bob: ${unsafe}`, `2 ${unsafe}`);
-  await hub.news(`3 * bob${unsafe} left`);
-  const shown = [`bob: ${safe}`, safe, `* bob${safe} left`];
-  await member.until(() => member.stdout.endsWith("left\n"));
-  const lines = member.stdout.trimEnd().split("\n");
-  assert.equal(lines.length, 4);
-  for (const line of [`* a notice ${safe}`, ...shown]) {
-    assert(lines.includes(line), `${JSON.stringify(lines)} lacks ${line}`);
-  }
-});
-
 /** What the member takes for its hub's would end it, or be shown. */
-async function unmoved(hub: Hub, member: Program) {
-  await hub.takes(1, "1 bob: true", "/sent 1");
-  await member.until(() => member.stdout.includes("true"));
-  assert.equal(member.stdout, "bob: true\n");
+async function unmoved(hub: Hub, member: Program, n: number) {
+  await hub.takes(n, `${n} bob: true`, `/sent ${n}`);
+  await member.prints("bob: true\n".repeat(n));
 }
 
-on(ofEachKind, "datagrams of strangers", async (t, runtime) => {
+on(ofEachKind, "what is not its hub's", async (t, runtime) => {
   const { hub, member } = await enter(t, runtime);
-  member.write("hello\n");
-  await hub.awaits(/^\/say \d+ hello$/);
-  const { token, time } = hub.asked;
-  const evil = ["1 bob: forged", "* forged", "/said 9999999999", "/full"];
-  // From the hub's own address, by who has not read our traffic.
-  for (
-    const head of [
-      ...[`#fedcba9876543210 ${RUN} ${time}`, `#${token} 89abcdef ${time}`],
-      ...[
-        "",
-        `#${token}`,
-        `#${token} `,
-        `#${token} ${RUN}`,
-        `# ${RUN} ${time}`,
-      ],
-      ...[`${token} ${RUN} ${time}`, `#${token.toUpperCase()}0 ${RUN} ${time}`],
-      ...["/join 0123456789abcdef", "/full"],
-    ]
-  ) {
-    await hub.write([head, ...evil]);
-  }
-  await hub.write(evil);
-  // From another port, by who has.
-  await hub.send(time, evil, await openPeer(t));
-  await unmoved(hub, member);
-  assert.equal(member.stderr, "");
-});
 
-on(ofEachKind, "a reply from another address", async (t, runtime) => {
-  const { hub, member } = await enter(t, runtime);
-  member.write("hello\n");
-  await hub.awaits(/^\/say \d+ hello$/);
-  const other = await openPeer(t, "127.0.0.2");
-  const { token, time, port } = hub.asked;
-  const text = `#${token} ${RUN} ${time}\n1 bob: from elsewhere\n`;
-  await other.send(text, port);
-  await other.send(text, port);
-  await member.complains(
-    /^\* a reply came from 127\.0\.0\.2\b.*start with that/,
-  );
-  await unmoved(hub, member);
+  await t.test("datagrams of strangers", async (t) => {
+    member.write("hello\n");
+    await hub.awaits(/^\/say \d+ hello$/);
+    const { token, time } = hub.asked;
+    const evil = ["1 bob: forged", "* forged", "/said 9999999999", "/full"];
+    // From the hub's own address, by who has not read our traffic.
+    for (
+      const head of [
+        ...[`#fedcba9876543210 ${RUN} ${time}`, `#${token} 89abcdef ${time}`],
+        ...["", `#${token}`, `#${token} `, `#${token} ${RUN}`],
+        ...[`# ${RUN} ${time}`, `${token} ${RUN} ${time}`],
+        `#${token.toUpperCase()}0 ${RUN} ${time}`,
+        ...["/join 0123456789abcdef", "/full"],
+      ]
+    ) {
+      await hub.write([head, ...evil]);
+    }
+    await hub.write(evil);
+    // From another port, by who has.
+    await hub.send(time, evil, await openPeer(t));
+    await unmoved(hub, member, 1);
+    assert.equal(member.stderr, "");
+  });
+
+  await t.test("a reply from another address", async (t) => {
+    member.write("hello\n");
+    await hub.awaits(/^\/say \d+ hello$/);
+    const other = await openPeer(t, "127.0.0.2");
+    const { token, time, port } = hub.asked;
+    const text = `#${token} ${RUN} ${time}\n2 bob: from elsewhere\n`;
+    await other.send(text, port);
+    await other.send(text, port);
+    await member.complains(
+      /^\* a reply came from 127\.0\.0\.2\b.*start with that/,
+    );
+    await unmoved(hub, member, 2);
+  });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import process from "node:process";
-import { startClient, startServer } from "../support/pair.ts";
+import { startServer } from "../support/pair.ts";
 import { generator, randomBytes } from "../support/random.ts";
 import { onEveryRuntime } from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
@@ -63,18 +63,6 @@ onEveryRuntime("what a server shows of a datagram", async (t, runtime) => {
     await peer.receives("next");
   }
   assert.equal(server.stderr, "");
-});
-
-onEveryRuntime("what a client shows of a reply", async (t, runtime) => {
-  const peer = await openPeer(t);
-  const client = await startClient(t, runtime, peer.port);
-  for (const [data, shown] of CASES) {
-    client.stdout = "";
-    client.write("next\n");
-    await peer.send(bytesOf(data), await peer.receives("next"));
-    await client.prints(`${shown}\n>>>`);
-  }
-  assert.equal(client.stderr, "");
 });
 
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32));

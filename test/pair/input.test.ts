@@ -5,6 +5,8 @@ import { another, onEveryRuntime } from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
 
 const bytes = new TextEncoder();
+const ANY = Uint8Array.from({ length: 256 }, (_, i) => i)
+  .filter((byte) => byte !== 0x0a && byte !== 0x0d);
 
 onEveryRuntime("a client's lines, however chunked", async (t, runtime) => {
   const peer = await openPeer(t);
@@ -21,7 +23,11 @@ onEveryRuntime("a client's lines, however chunked", async (t, runtime) => {
   await client.prints(">>>1\n>>>2\n>>>");
 
   await pause(200); // however late it comes, this \n belongs to that \r
-  client.write("\nthree\r\nfour\n\n five ");
+  client.write(Uint8Array.of(
+    ...bytes.encode("\nthree\r\nfour\n\n"),
+    ...ANY,
+    ...bytes.encode("\n five "),
+  ));
   await peer.receives("three");
   client.end();
   await peer.send("3", port);
@@ -29,10 +35,14 @@ onEveryRuntime("a client's lines, however chunked", async (t, runtime) => {
   await peer.send("4", port);
   await peer.receives("");
   await peer.send("", port);
+  await peer.receives(new TextDecoder().decode(ANY));
+  await peer.send(Uint8Array.of(0x1b, 0xff), port);
   await peer.receives(" five ");
   await peer.send("5", port);
   assert.equal(await client.exits(), 0);
-  await client.prints(">>>1\n>>>2\n>>>3\n>>>4\n>>>\n>>>5\n>>>");
+  await client.prints(
+    ">>>1\n>>>2\n>>>3\n>>>4\n>>>\n>>>\\u{1b}\ufffd\n>>>5\n>>>",
+  );
   assert.equal(client.stderr, "");
 });
 

@@ -2,75 +2,39 @@
 // be answered, senders that lie.
 
 import assert from "node:assert/strict";
-import type { TestContext } from "node:test";
 import { bound } from "../support/kernel.ts";
-import { Network, NO_NETWORK, openNetwork } from "../support/network.ts";
-import { commandOf, listening, type Server } from "../support/pair.ts";
-import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
+import { Forger, NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
+import { start, startClient, startServer } from "../support/pair.ts";
+import { onEveryRuntime } from "../support/runtimes.ts";
+import { greet } from "../support/transcript.ts";
 
-const says = (address: string, text: string) =>
-  `来自[${address}]的消息: ${text}`;
-
-async function startServer(
-  network: Network,
-  runtime: Runtime,
-): Promise<Server> {
-  const command = commandOf(runtime, "server.ts", "127.0.0.1", 0);
-  return await listening(network.start(command));
-}
-
-function onItsNetwork(
-  title: string,
-  body: (t: TestContext, runtime: Runtime, network: Network) => Promise<void>,
-) {
-  onEveryRuntime(title, async (t, runtime) => {
-    if (NO_NETWORK) return t.skip(NO_NETWORK);
-    await body(t, runtime, await openNetwork(t));
-  });
-}
-
-onItsNetwork("127.0.0.1 6000 by default", async (_t, runtime, network) => {
-  const command = commandOf(runtime, "server.ts");
-  const server = network.start(command);
+onEveryRuntime("127.0.0.1 6000 by default", async (t, runtime) => {
+  if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
+  const there = (await openNamespace(t)).of(runtime);
+  const server = start(t, there, "server.ts");
   await bound("6000", server.pid);
-  const second = network.start(command);
+  const second = start(t, there, "server.ts");
   assert.equal(await second.exits(), 1);
   await second.complains(/^cannot use 127\.0\.0\.1:6000: .* taken/);
-
-  const client = network.start(commandOf(runtime, "client.ts"));
-  client.write("hello server\n");
-  await server.until(() => server.stdout.endsWith("hello server\n>>>"));
-  server.write("hello client\n");
-  await client.prints(">>>hello client\n>>>");
+  await greet(server, start(t, there, "client.ts"));
 });
 
-onItsNetwork("a peer that cannot be answered", async (_t, runtime, network) => {
-  const server = await startServer(network, runtime);
+onEveryRuntime("a peer that cannot be answered", async (t, runtime) => {
+  if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
+  const namespace = await openNamespace(t);
+  const there = namespace.of(runtime);
+  const server = await startServer(t, there);
   const { port } = server;
-  const shown: string[] = [];
-  for (const address of ["203.0.113.1:5000", "255.255.255.255:5000"]) {
-    server.stderr = "";
-    const [host = "", from] = address.split(":");
-    await network.forge(host, Number(from), port, "answer me");
-    shown.push(says(address, "answer me"));
-    await server.prints(`${shown.join("\n>>>")}\n>>>`);
+  const forger = new Forger(namespace);
+  await forger.send(0, port, ["from port 0"]); // is not shown
+  for (const address of ["203.0.113.1", "255.255.255.255"]) {
+    server.stdout = server.stderr = "";
+    await forger.send(5000, port, ["answer me"], address);
+    await server.prints(`来自[${address}:5000]的消息: answer me\n>>>`);
     server.write("an answer\n");
     await server.complains(/^not sent: .*(ENETUNREACH|EACCES|UNKNOWN)/);
     assert.doesNotMatch(server.stderr, /65507/);
   }
-  const client = network.start(
-    commandOf(runtime, "client.ts", "127.0.0.1", port),
-  );
-  client.write("hello server\n");
-  await server.until(() => server.stdout.endsWith("hello server\n>>>"));
-  server.write("hello client\n");
-  await client.prints(">>>hello client\n>>>");
-});
-
-onItsNetwork("port 0 cannot be answered", async (_t, runtime, network) => {
-  const server = await startServer(network, runtime);
-  await network.forge("127.0.0.1", 0, server.port, "from port 0");
-  await network.forge("127.0.0.1", 5000, server.port, "from port 5000");
-  await server.prints(`${says("127.0.0.1:5000", "from port 5000")}\n>>>`);
-  assert.equal(server.stderr, "");
+  server.stdout = "";
+  await greet(server, await startClient(t, there, port));
 });

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import type { TestContext } from "node:test";
 import { idle, NOT_LINUX } from "../support/kernel.ts";
 import { Program } from "../support/processes.ts";
-import { commandOf, listening } from "../support/pair.ts";
+import { commandOf } from "../support/pair.ts";
 import { onEveryRuntime } from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
 
@@ -31,21 +31,6 @@ onEveryRuntime("a client whose stdout goes away", async (t, runtime) => {
   assert.equal(client.stdout, ">>>hello client\n>>>");
 });
 
-onEveryRuntime("a server whose stdout goes away", async (t, runtime) => {
-  const peer = await openPeer(t);
-  const command = commandOf(runtime, "server.ts", "127.0.0.1", 0);
-  const text = `来自[127.0.0.1:${peer.port}]的消息: hello server\n>>>`;
-  const server = await listening(head(t, text, command));
-  await peer.send("hello server", server.port);
-  await server.until(() => server.stderr === "gone\n");
-  server.write("hello client\n");
-  await peer.receives("hello client");
-  await peer.send("anyone?", server.port);
-  await server.exits();
-  assert.equal(server.stderr, "gone\nexit 0\n");
-  assert.equal(server.stdout, text);
-});
-
 const CONTROL = "\x1b".repeat(65_507);
 const SHOWN = "\\u{1b}".repeat(65_507);
 
@@ -63,20 +48,4 @@ onEveryRuntime("a slow reader of a client's stdout", async (t, runtime) => {
   assert.equal(client.stdout.length, `>>>${SHOWN}\n>>>`.length);
   await client.prints(`>>>${SHOWN}\n>>>`);
   assert.equal(client.stderr, "");
-});
-
-onEveryRuntime("a slow reader of a server's stdout", async (t, runtime) => {
-  if (NOT_LINUX) return t.skip(NOT_LINUX);
-  const peer = await openPeer(t);
-  const command = commandOf(runtime, "server.ts", "127.0.0.1", 0);
-  const server = await listening(new Program(t, command, { unread: true }));
-  server.end();
-  await peer.send(CONTROL, server.port);
-  await idle(server.pid);
-  server.read();
-  assert.equal(await server.exits(), 0);
-  const text = `来自[127.0.0.1:${peer.port}]的消息: ${SHOWN}\n>>>`;
-  assert.equal(server.stdout.length, text.length);
-  await server.prints(text);
-  assert.equal(server.stderr, "");
 });

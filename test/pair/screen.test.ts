@@ -71,66 +71,60 @@ test("the transcript on a terminal: Python", async (t) => {
   await converse(t, pythonCommand("server", 0), pythonCommand("client"));
 });
 
-for (
-  const [key, keys, code] of [
-    ["Ctrl+D", CTRL_D, 0],
-    ["Ctrl+C", CTRL_C, 130],
-  ] as const
-) {
-  const end = `exit ${code}, settings as before`;
+const ENDED = "exit 0, settings as before"; // by Ctrl+D
+const BROKEN_OFF = "exit 130, settings as before"; // by Ctrl+C
 
-  on(
-    withOlderBuns,
-    `the transcript on a terminal, then ${key}, client first`,
-    async (t, runtime) => {
-      const { server, client, port, from } = await converseOn(t, runtime);
-      client.type(keys); // at its prompt
-      await client.shows(
-        ">>>hello server",
-        "hello client",
-        ">>>",
-        end,
-        "",
-      );
-      server.type(keys); // while it waits
-      await server.shows(
-        `listening on port ${port}`,
-        `${from}hello server`,
-        ">>>hello client",
-        "",
-        end,
-        "",
-      );
-    },
-  );
+on(
+  withOlderBuns,
+  "the transcript on a terminal, then the client ends it",
+  async (t, runtime) => {
+    const { server, client, port, from } = await converseOn(t, runtime);
+    client.type(CTRL_D); // at its prompt
+    await client.shows(
+      ">>>hello server",
+      "hello client",
+      ">>>",
+      ENDED,
+      "",
+    );
+    server.type(CTRL_C); // while it waits
+    await server.shows(
+      `listening on port ${port}`,
+      `${from}hello server`,
+      ">>>hello client",
+      "",
+      BROKEN_OFF,
+      "",
+    );
+  },
+);
 
-  on(
-    withOlderBuns,
-    `the transcript on a terminal, then ${key}, server first`,
-    async (t, runtime) => {
-      const { server, client, port, from } = await converseOn(t, runtime);
-      client.type("bye\r");
-      const shown = [
-        `listening on port ${port}`,
-        `${from}hello server`,
-        ">>>hello client",
-        `${from}bye`,
-      ];
-      await server.shows(...shown, ">>>");
-      server.type(keys); // at its prompt
-      await server.shows(...shown, ">>>", end, "");
-      client.type(keys); // while it waits
-      await client.shows(
-        ">>>hello server",
-        "hello client",
-        ">>>bye",
-        "",
-        end,
-        "",
-      );
-    },
-  );
-}
+on(
+  withOlderBuns,
+  "the transcript on a terminal, then the server ends it",
+  async (t, runtime) => {
+    const { server, client, port, from } = await converseOn(t, runtime);
+    client.type("bye\r");
+    const shown = [
+      `listening on port ${port}`,
+      `${from}hello server`,
+      ">>>hello client",
+      `${from}bye`,
+    ];
+    await server.shows(...shown, ">>>");
+    server.type(CTRL_C); // at its prompt
+    await server.shows(...shown, ">>>", BROKEN_OFF, "");
+    client.type(CTRL_D); // while it waits
+    await client.shows(
+      ">>>hello server",
+      "hello client",
+      ">>>bye",
+      "",
+      ENDED,
+      "",
+    );
+  },
+);
 
 onEveryRuntime("what cannot be sent, lines typed ahead", async (t, runtime) => {
   const command = commandOf(runtime, "client.ts", "255.255.255.255");
@@ -157,8 +151,7 @@ onEveryRuntime("only the input a terminal", async (t, runtime) => {
   client.type("two\r");
   await peer.receives("two");
   client.type(CTRL_D);
-  const end = "exit 0, settings as before";
-  await client.shows("ready", "hello server", "two", end, "");
+  await client.shows("ready", "hello server", "two", ENDED, "");
   assert.equal(readFileSync(`${folder}/out`, "utf8"), ">>>hello client\n>>>");
 });
 
@@ -171,11 +164,10 @@ onEveryRuntime("only the output a terminal", async (t, runtime) => {
   await peer.send("hello client", port);
   await peer.receives("two");
   await peer.send("2", port);
-  const end = "exit 0, settings as before";
-  await client.until(() => client.screen.endsWith(`${end}\n`));
+  await client.until(() => client.screen.endsWith(`${ENDED}\n`));
   assert.match(
     client.screen,
-    RegExp(`^>>>hello client\n>>>2\n>>>\n?${end}\n$`),
+    RegExp(`^>>>hello client\n>>>2\n>>>\n?${ENDED}\n$`),
   );
 });
 

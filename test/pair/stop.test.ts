@@ -3,10 +3,9 @@
 import type { TestContext } from "node:test";
 import { commandOf } from "../support/pair.ts";
 import { on, runtimes, withOlderBuns } from "../support/runtimes.ts";
-import { CTRL_D, Terminal } from "../support/terminal.ts";
+import { CTRL_D, CTRL_Z, Terminal } from "../support/terminal.ts";
 import { openPeer } from "../support/udp.ts";
 
-const CTRL_Z = "\x1a";
 const PROMPT = /[$#] $/;
 const SHELL = ["bash", "--norc", "--noprofile", "-i"];
 const npx = { ...runtimes[0]!, name: "npx tsx", command: ["npx", "tsx"] };

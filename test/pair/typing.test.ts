@@ -78,6 +78,13 @@ class Desk {
     });
   }
 
+  /** Somebody says hello, and this line stands below it. */
+  async hears(line: string, behind = 0) {
+    await this.peer.send("hello", this.port);
+    this.shown.push(`${this.from}hello`);
+    await this.shows(line, behind);
+  }
+
   /** Press Enter, where this line stands at the prompt, and see it sent. */
   async enters(line: string) {
     this.terminal.type("\r");
@@ -139,9 +146,7 @@ on(
     for (const [before, line, behind, after, sent] of HALVES) {
       await press(desk.terminal, before);
       await desk.shows(line, behind);
-      await desk.peer.send("hello", desk.port);
-      desk.shown.push(`${desk.from}hello`);
-      await desk.shows(`>>>${line}`, behind);
+      await desk.hears(`>>>${line}`, behind);
       await press(desk.terminal, after);
       await desk.enters(sent);
     }
@@ -169,9 +174,7 @@ const EDITS: [string[], string, number?][] = [
 on(withOlderBuns, "a line is edited at the prompt", async (t, runtime) => {
   const desk = await startDesk(t, runtime);
   for (const [keys, line, behind] of EDITS) {
-    await desk.peer.send("hello", desk.port);
-    desk.shown.push(`${desk.from}hello`);
-    await desk.shows(">>>");
+    await desk.hears(">>>");
     await press(desk.terminal, keys);
     await desk.shows(`>>>${line}`, behind);
     await desk.enters(line);
@@ -182,7 +185,7 @@ const AHEAD = ["one", "", xs(37), xs(39), xs(60), "世".repeat(30), "six"];
 
 on(
   withOlderBuns,
-  "lines typed ahead come at their prompts",
+  "lines typed ahead come at their prompts, or are counted at the end",
   async (t, runtime) => {
     const desk = await startDesk(t, runtime);
     desk.terminal.type(AHEAD.map((line) => `${line}\r`).join("") + "half");
@@ -193,28 +196,27 @@ on(
       desk.shown.push(`${desk.from}hello`, `>>>${line}`);
       await desk.shows("half");
     }
+    await desk.hears(">>>half");
+    await desk.enters("half");
+
+    // At a prompt, the first of them is not ahead.
+    await desk.hears(">>>");
+    desk.terminal.type("one\rtwo\rha");
+    await desk.peer.receives("one");
+    desk.shown.push(">>>one");
+    await desk.shows("ha");
     await desk.peer.send("hello", desk.port);
-    desk.shown.push(`${desk.from}hello`);
-    await desk.shows(">>>half");
-    desk.terminal.type("\r");
-    await desk.peer.receives("half");
+    await desk.peer.receives("two");
+    desk.shown.push(`${desk.from}hello`, ">>>two");
+    await desk.shows("ha");
+
+    desk.terminal.type("lf\rlast\r"); // in vain
+    await desk.shows("");
+    desk.terminal.type(CTRL_D);
+    desk.shown.push("not sent: 2 lines", "exit 0, settings as before");
+    await desk.shows("");
   },
 );
-
-on(withOlderBuns, "lines typed ahead at a prompt", async (t, runtime) => {
-  const desk = await startDesk(t, runtime);
-  await desk.peer.send("hello", desk.port);
-  desk.shown.push(`${desk.from}hello`);
-  await desk.shows(">>>");
-  desk.terminal.type("one\rtwo\rha");
-  await desk.peer.receives("one");
-  desk.shown.push(">>>one");
-  await desk.shows("ha");
-  await desk.peer.send("hello", desk.port);
-  await desk.peer.receives("two");
-  desk.shown.push(`${desk.from}hello`, ">>>two");
-  await desk.shows("ha");
-});
 
 onEveryRuntime("a pasted line of 10,000 characters", async (t, runtime) => {
   // Deno's readline writes the line again with each row: 10,000 take a minute.
@@ -222,9 +224,7 @@ onEveryRuntime("a pasted line of 10,000 characters", async (t, runtime) => {
   const pasted = "0123456789".repeat(count / 10);
   // readline cannot write a line again that is higher than the terminal.
   const desk = await startDesk(t, runtime, { ...SIZE, rows: 300 });
-  await desk.peer.send("hello", desk.port);
-  desk.shown.push(`${desk.from}hello`);
-  await desk.shows(">>>");
+  await desk.hears(">>>");
   desk.terminal.type(pasted);
   await desk.shows(`>>>${pasted}`);
   desk.terminal.type("\r");
@@ -255,12 +255,3 @@ for (const [title, key, code, keys, stays] of ENDS) {
     assert.deepEqual(rows, [...shown, ...stays, ...end]);
   });
 }
-
-on(withOlderBuns, "lines typed ahead in vain", async (t, runtime) => {
-  const { terminal, shown } = await startDesk(t, runtime);
-  terminal.type("one\rtwo\r");
-  await terminal.shows(...shown, "");
-  terminal.type(CTRL_D);
-  const end = ["not sent: 2 lines", "exit 0, settings as before", ""];
-  await terminal.shows(...shown, ...end);
-});

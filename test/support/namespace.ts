@@ -89,7 +89,7 @@ export async function behindNarrowLink(
   return there;
 }
 
-/** Datagrams from ports that are not ours. */
+/** Datagrams from addresses and ports that are not ours. */
 export class Forger {
   readonly #program: Program;
   #asked = 0;
@@ -99,11 +99,16 @@ export class Forger {
     this.#program = namespace.run("python3", script);
   }
 
-  /** Send them, and wait until they are sent. */
-  async send(from: number, to: number, datagrams: string[]) {
+  /** Send them to a port of 127.0.0.1, and wait until they are sent. */
+  async send(
+    from: number,
+    to: number,
+    datagrams: string[],
+    address = "127.0.0.1",
+  ) {
     for (const datagram of datagrams) {
       const data = Buffer.from(datagram).toString("base64");
-      this.#program.write(`${from} ${to} ${data}\n`);
+      this.#program.write(`${address} ${from} ${to} ${data}\n`);
     }
     this.#program.write("done\n");
     await this.#program.prints("done\n".repeat(++this.#asked));
