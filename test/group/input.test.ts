@@ -318,6 +318,9 @@ on(ofEachKind, "a program's requests", async (t, runtime) => {
     await alice.settles();
     assert(alice.datagrams.length <= 2, `${alice.datagrams.length} datagrams`);
     assert(alice.lines[0]!.startsWith("/said 50"), alice.lines[0]);
+    // But the reply to a command has its place in it.
+    await alice.ask("/have 0 11-50", "/say 51 /who");
+    await alice.hears("* 1 here: alice");
   });
 
   await t.test("each number is taken once", async (t) => {
@@ -354,7 +357,7 @@ on(ofEachKind, "a program's requests", async (t, runtime) => {
 
   await t.test("who comes gets what comes after", async (t) => {
     for (let k = 1; k <= 20; k++) {
-      const n = 50 + 2 * k;
+      const n = 51 + 2 * k;
       const late = await openRaw(t, hub.port);
       const join = `/join ${await late.cookie()} late${k}`;
       await Promise.all([
@@ -388,6 +391,11 @@ on(ofEachKind, "who comes again", async (t, runtime) => {
     moved.token = bob.token;
     await moved.ask("/say 1 /quit");
     await moved.hears("* goodbye");
+    moved.forget(); // and nothing else, for the address may be forged
+    await moved.ask("/have 0 1-9", "/who");
+    const [said, sent, ...others] = moved.lines;
+    assert.deepEqual([said, others], ["/said 1", ["* goodbye"]]);
+    assert.match(sent!, /^\/sent \d+$/);
     await alice.send("anybody?");
     await alice.hears("alice: anybody?");
     assert.equal(

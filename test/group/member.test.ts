@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { startMember } from "../support/group.ts";
@@ -352,6 +353,12 @@ on(ofEachKind, "on the way in", async (t, runtime) => {
         "bob: ahead\nbob: too\nbob: nearly late\nbob: late\n",
     );
     await hub.awaits(/^\/have 2000$/);
+    await hub.answer("/sent 2000");
+    member.stdout = "";
+    await hub.news("2003 bob: behind a gap");
+    await hub.awaits(/^\/have 2000 2001-2002$/);
+    await hub.answer("/gone 2002");
+    await member.prints("* you missed 2 lines\nbob: behind a gap\n");
     await member.complains(/^\* alice is not free/); // and nothing else
   });
 });
@@ -380,6 +387,38 @@ on(ofEachKind, "the input ends before the welcome", async (t, runtime) => {
   }
   await hub.takes(1, "* goodbye");
   assert.equal(await member.exits(), 0);
+  assert.equal(member.stderr, "");
+});
+
+on(ofEachKind, "Ctrl+C while it leaves", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  const isQuit = (line: string) => line === hub.say(1, "/quit");
+  member.end();
+  while (!(await hub.hears()).some(isQuit)) await hub.answer("/sent 0");
+  process.kill(member.pid, "SIGINT");
+  assert((await hub.hears()).some(isQuit)); // and no second one
+  const since = performance.now();
+  await hub.takes(1, "* goodbye");
+  assert.equal(await member.exits(), 130);
+  const ms = performance.now() - since;
+  assert(ms < 900, `after ${ms} ms, as if it waited for another answer`);
+});
+
+on(ofEachKind, "Ctrl+C behind lines on their way", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  const lines = ["a", "b", "c"].map((letter) => letter.repeat(350));
+  member.write(lines.map((line) => `${line}\n`).join(""));
+  await hub.awaits(/^\/say \d+ c+$/); // which is taken, but no answer comes
+  const even = Array.from({ length: 40 }, (_, i) => `${2 * i + 2} bob: hello`);
+  await hub.news(...even); // to ask for the others takes the room of a line
+  await hub.awaits(/^\/have 0 1-1 3-3 /);
+  assert.equal(hub.asked.lines.length, 3);
+  process.kill(member.pid, "SIGINT");
+  await hub.hears();
+  await hub.takes(3);
+  assert.equal(await hub.awaits(/ \/quit$/), hub.say(4, "/quit"));
+  await hub.takes(4, "* goodbye");
+  assert.equal(await member.exits(), 130);
   assert.equal(member.stderr, "");
 });
 

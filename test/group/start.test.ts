@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import process from "node:process";
 import type { TestContext } from "node:test";
@@ -12,7 +13,13 @@ import {
 import { NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
 import { commandOf, listening, start } from "../support/pair.ts";
 import { Program } from "../support/processes.ts";
-import { onEveryRuntime, type Runtime, share } from "../support/runtimes.ts";
+import {
+  ofEachKind,
+  on,
+  onEveryRuntime,
+  type Runtime,
+  share,
+} from "../support/runtimes.ts";
 import { CTRL_C, Terminal } from "../support/terminal.ts";
 
 const SERVER = "group/server.ts";
@@ -133,6 +140,32 @@ onEveryRuntime("a name server that fails", async (t, runtime) => {
     await program.complains(/^cannot (use|reach) server\.example:\d+[:,] ./);
     assert.equal(program.stdout, "");
   }
+});
+
+const SILENT = `import socket, sys, time
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind((sys.argv[1], 53))
+print("bound", flush=True)
+sock.recv(512)
+print("asked", flush=True)
+time.sleep(60)`;
+
+on(ofEachKind, "a signal while a name is looked up", async (t, runtime) => {
+  if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
+  const settings = readFileSync("/etc/resolv.conf", "utf8");
+  const [, server] = /^nameserver ([\d.]+)$/m.exec(settings) ?? [];
+  if (!server) return t.skip("no name server has an IPv4 address");
+  const namespace = await openNamespace(t);
+  const address = ["addr", "add", `${server}/32`, "dev", "lo"];
+  assert.equal(await namespace.run("ip", ...address).exits(), 0);
+  const dns = namespace.run("python3", "-c", SILENT, server);
+  await dns.prints("bound\n");
+  const where = ["alice", "server.example"];
+  const alice = start(t, namespace.of(runtime), CLIENT, ...where);
+  await dns.prints("bound\nasked\n");
+  process.kill(alice.pid, "SIGTERM");
+  await alice.exits();
+  assert.equal(alice.stdout + alice.stderr, "");
 });
 
 /** A member comes, says something and goes, at the hub on this host and port. */
