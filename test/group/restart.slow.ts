@@ -10,7 +10,7 @@ import {
   startMember,
 } from "../support/group.ts";
 import { endGroup, type Program } from "../support/processes.ts";
-import { onEveryRuntime } from "../support/runtimes.ts";
+import { ofEachKind, on } from "../support/runtimes.ts";
 
 /** Wait until this holds, and see that it took no more than so many seconds. */
 async function within(seconds: number, wait: Promise<unknown>) {
@@ -27,7 +27,7 @@ function rejoined(member: Program, name: string): Promise<void> {
 
 // They mostly wait: for members to miss their server, and to find it again.
 describe("a server", { concurrency: 10 }, () => {
-  onEveryRuntime("is killed, and back after a while", async (t, runtime) => {
+  on(ofEachKind, "is killed, and back after a while", async (t, runtime) => {
     const hub = await startHub(t, runtime);
     const [one, two, three] = others(runtime);
     const alice = await join(t, one!, "alice", hub.port);
@@ -66,7 +66,7 @@ describe("a server", { concurrency: 10 }, () => {
     }
   });
 
-  onEveryRuntime("is killed, and back at once", async (t, runtime) => {
+  on(ofEachKind, "is killed, and back at once", async (t, runtime) => {
     const hub = await startHub(t, others(runtime)[1]!);
     const alice = await join(t, runtime, "alice", hub.port);
     const bob = await join(t, others(runtime)[0]!, "bob", hub.port);
@@ -89,7 +89,7 @@ describe("a server", { concurrency: 10 }, () => {
     }
   });
 
-  onEveryRuntime("is killed, and never comes back", async (t, runtime) => {
+  on(ofEachKind, "is killed, and never comes back", async (t, runtime) => {
     const hub = await startHub(t, others(runtime)[0]!);
     const alice = await join(t, runtime, "alice", hub.port);
     endGroup(hub.pid);
@@ -106,7 +106,7 @@ describe("a server", { concurrency: 10 }, () => {
     await alice.prints("* alice joined (1 here)\n");
   });
 
-  onEveryRuntime("comes after its member", async (t, runtime) => {
+  on(ofEachKind, "comes after its member", async (t, runtime) => {
     const { port, free } = await silentPort(t);
     const alice = startMember(t, runtime, "alice", port);
     alice.write("anyone?\n");
@@ -137,7 +137,7 @@ describe("a server", { concurrency: 10 }, () => {
     );
   });
 
-  onEveryRuntime("never comes", async (t, runtime) => {
+  on(ofEachKind, "never comes", async (t, runtime) => {
     const { port } = await silentPort(t);
     const alice = startMember(t, runtime, "alice", port);
     alice.end("one\ntwo\n");
