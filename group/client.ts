@@ -392,7 +392,7 @@ function leave() {
 /** Say as the last thing that we leave. */
 function quit() {
   quitting = true;
-  if (unsaid.at(-1) !== "/quit") unsaid.push("/quit");
+  if (!unsaid.includes("/quit")) unsaid.push("/quit");
 }
 
 /** Leave without what has not been sent yet; the second time at once. */
