@@ -93,8 +93,9 @@ async function knock(t: TestContext, runtime: Runtime) {
   assert.deepEqual(others, []); // nothing is said to who has not proved to be there
   hub.first = Number(first.split(" ")[3]) + 1;
   await hub.answer(`/join ${COOKIE}`);
-  const proof = `/join ${COOKIE} alice ${hub.first - 1}`;
-  assert.equal((await hub.hears())[0], proof);
+  let [next] = await hub.hears();
+  while (next === first) [next] = await hub.hears(); // our answer was late
+  assert.equal(next, `/join ${COOKIE} alice ${hub.first - 1}`);
   return { hub, member };
 }
 
