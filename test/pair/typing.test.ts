@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { commandOf } from "../support/pair.ts";
 import {
   on,
@@ -102,7 +103,8 @@ async function press(terminal: Terminal, keys: string[]) {
     const state = () => JSON.stringify([terminal.screen, terminal.cursor]);
     const before = state();
     terminal.type(key);
-    await terminal.until(() => state() !== before);
+    // What came in two pieces may look as before: what follows tells.
+    await Promise.race([terminal.until(() => state() !== before), pause(1000)]);
   }
 }
 
