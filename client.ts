@@ -10,6 +10,7 @@
 import { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
+import { once } from "node:events";
 import { BlockList } from "node:net";
 import process from "node:process";
 import { clearScreenDown, createInterface, moveCursor } from "node:readline";
@@ -20,6 +21,8 @@ async function main() {
   const { address, family } = await lookup(host);
   const addr = { address, port: Number(port) };
   const sk = createSocket(family === 6 ? "udp6" : "udp4", keepFrom(addr));
+  sk.bind(); // any free port, as in the Python the first sendto does
+  await once(sk, "listening");
   sk.on("error", () => {}); // Bun 1.3: an earlier datagram found nobody
 
   while (true) {
@@ -38,7 +41,8 @@ const BACKLOG = 256; // datagrams kept while a person types, more are dropped
 const MAX_SIZE = 65_507; // bytes: 65,535 less the headers of IPv4 and UDP
 const PATIENCE = 5000; // ms until we say that no reply has come
 const backlog: Buffer[] = [];
-let silence = `no reply from ${host}:${port} yet: lost, or nobody listens, \
+let elsewhere = false; // we told of a reply from another address
+const silence = `no reply from ${host}:${port} yet: lost, or nobody listens, \
 which a socket that is not connected is not told. Ctrl+C ends the wait.`;
 
 type Address = Pick<RemoteInfo, "address" | "port">;
@@ -53,7 +57,9 @@ function keepFrom({ address, port }: Address) {
     if (from.port !== port) return;
     const isServer = server.check(plain(from.address), type);
     if (isServer && backlog.length < BACKLOG) backlog.push(msg);
-    if (!isServer) silence = `a reply came from ${from.address}: start with it`;
+    if (isServer || elsewhere) return;
+    elsewhere = true;
+    print(`a reply came from ${from.address}: start with it`, stderr);
   };
 }
 
@@ -115,6 +121,7 @@ keyboard.on("line", (line) => {
   keyboard.setPrompt(line);
   if (ahead++ >= 0 && terminal) hide(keyboard.getCursorPos().rows + 1);
   keyboard.setPrompt("");
+  if (terminal) keyboard.resume(); // 1,024 lines ahead stop Ctrl+C, too
 });
 
 /** Print above the line being typed, which stays as it is. */
@@ -126,7 +133,8 @@ function print(text: string, to: NodeJS.WritableStream = stdout) {
 
 /** Clear the cursor's row and so many above it. */
 function hide(rows: number) {
-  moveCursor(stdout, -stdout.columns, -rows);
+  stdout.write("\r");
+  moveCursor(stdout, 0, -rows);
   clearScreenDown(stdout);
   Object.assign(keyboard, { prevRows: 0 }); // or prompt() clears them again
 }
@@ -157,6 +165,7 @@ keyboard.on("SIGTSTP", () => {
   stdin.setRawMode(true);
   keyboard.prompt(true);
 });
+stderr.on("error", () => {}); // the chat goes on without its notices
 stdin.on("error", ({ message }) => leave(1, `cannot read: ${message}`));
 stdout.on("error", ({ message }) => {
   if (message.includes("EPIPE")) leave(0); // whoever read it has left

@@ -47,11 +47,10 @@ function keep(msg: Buffer, addr: RemoteInfo) {
 }
 
 async function recvfrom(sk: Socket): Promise<[Buffer, RemoteInfo]> {
-  while (true) {
-    const first = backlog.shift();
-    if (first) return first;
+  while (backlog.length === 0) {
     await new Promise((resolve) => sk.once("message", resolve));
   }
+  return backlog.shift() as [Buffer, RemoteInfo];
 }
 
 /** Send text in one datagram; if the system refuses, say why, return false. */
@@ -103,6 +102,7 @@ keyboard.on("line", (line) => {
   keyboard.setPrompt(line);
   if (ahead++ >= 0 && terminal) hide(keyboard.getCursorPos().rows + 1);
   keyboard.setPrompt("");
+  if (terminal) keyboard.resume(); // 1,024 lines ahead stop Ctrl+C, too
 });
 
 /** Print above the line being typed, which stays as it is. */
@@ -114,7 +114,8 @@ function print(text: string, to: NodeJS.WritableStream = stdout) {
 
 /** Clear the cursor's row and so many above it. */
 function hide(rows: number) {
-  moveCursor(stdout, -stdout.columns, -rows);
+  stdout.write("\r");
+  moveCursor(stdout, 0, -rows);
   clearScreenDown(stdout);
   Object.assign(keyboard, { prevRows: 0 }); // or prompt() clears them again
 }
@@ -123,6 +124,7 @@ function hide(rows: number) {
 
 const USAGE = "usage: server.ts [host] [port], by default 127.0.0.1 6000";
 const HINTS: Record<string, string> = {
+  EACCES: "ports below 1024 are the system's, choose another",
   EADDRINUSE: "the port is taken, stop its program or choose another",
   EADDRNOTAVAIL: "not an address of this machine, as 127.0.0.1 always is",
   ENOTFOUND: "unknown name, check the spelling or give an address",
@@ -150,6 +152,7 @@ keyboard.on("SIGTSTP", () => {
   stdin.setRawMode(true);
   keyboard.prompt(true);
 });
+stderr.on("error", () => {}); // the chat goes on without its notices
 stdin.on("error", ({ message }) => leave(1, `cannot read: ${message}`));
 stdout.on("error", ({ message }) => {
   if (message.includes("EPIPE")) leave(0); // whoever read it has left

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { flood } from "../support/flood.ts";
 import { idle, memory, NOT_LINUX } from "../support/kernel.ts";
 import { startClient, startServer } from "../support/pair.ts";
-import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
+import { ofEachKind, on, type Runtime } from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
 
 /** In MB. Deno keeps 64 KiB for each datagram until its collector comes. */
 const most = ({ name }: Runtime) => name === "Deno" ? 150 : 60;
 
-onEveryRuntime("a flood at the server's prompt", async (t, runtime) => {
+on(ofEachKind, "a flood at the server's prompt", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
   const server = await startServer(t, runtime);
   const peer = await openPeer(t);
@@ -24,7 +24,7 @@ onEveryRuntime("a flood at the server's prompt", async (t, runtime) => {
   assert(cost < most(runtime), `the flood costs ${cost} MB`);
 });
 
-onEveryRuntime("a flood at the client's prompt", async (t, runtime) => {
+on(ofEachKind, "a flood at the client's prompt", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
   const peer = await openPeer(t);
   const client = await startClient(t, runtime, peer.port);

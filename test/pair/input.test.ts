@@ -73,8 +73,8 @@ onEveryRuntime("a server's lines, however chunked", async (t, runtime) => {
   assert.equal(server.stderr, "");
 });
 
-onEveryRuntime("20,000 lines, each used once, in order", async (t, runtime) => {
-  const numbers = Array.from({ length: 20_000 }, (_, i) => i);
+onEveryRuntime("5,000 lines, each used once, in order", async (t, runtime) => {
+  const numbers = Array.from({ length: 5000 }, (_, i) => i);
   const server = await startServer(t, runtime);
   server.end(numbers.map((i) => `reply ${i}\n`).join(""));
   const client = start(

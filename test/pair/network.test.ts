@@ -38,3 +38,18 @@ onEveryRuntime("a peer that cannot be answered", async (t, runtime) => {
   server.stdout = "";
   await greet(server, await startClient(t, there, port));
 });
+
+onEveryRuntime("no port for the client", async (t, runtime) => {
+  if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
+  const namespace = await openNamespace(t);
+  const there = namespace.of(runtime);
+  const only = "echo 5001 5001 >/proc/sys/net/ipv4/ip_local_port_range";
+  assert.equal(await namespace.run("sh", "-c", only).exits(), 0);
+  const server = start(t, there, "server.ts", "0.0.0.0", 5001);
+  await bound("5001", server.pid);
+  const client = start(t, there, "client.ts", "127.0.0.1", 6000);
+  client.end("hello");
+  assert.equal(await client.exits(), 1);
+  await client.complains(/^cannot chat with 127\.0\.0\.1:6000.* EADDRINUSE/);
+  assert.equal(client.stdout, "");
+});

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
-import { basename, join } from "node:path";
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { listening } from "../support/pair.ts";
@@ -46,38 +52,45 @@ onEveryRuntime("the group chat, each script alone", async (t, runtime) => {
 });
 
 const PAIR = ["server.ts", "client.ts"];
-for (const script of [...PAIR, "group/server.ts", "group/client.ts"]) {
-  test(`${script} alone: its types`, { timeout: 60_000 }, async (t) => {
-    const cwd = paste(t, script);
-    mkdirSync(join(cwd, "node_modules", "@types"), { recursive: true });
-    symlinkSync(
-      join(PROJECT, "node_modules/@types/node"),
-      join(cwd, "node_modules/@types/node"),
-    );
-    const tsc = new Program(t, [
-      ...[process.execPath, join(PROJECT, "node_modules/typescript/bin/tsc")],
-      ...["--noEmit", "--strict", "--noUncheckedIndexedAccess"],
-      ...[
-        "--exactOptionalPropertyTypes",
-        "--erasableSyntaxOnly",
-        basename(script),
-      ],
-    ], { cwd });
-    const code = await tsc.exits();
-    assert.equal(tsc.stdout + tsc.stderr, "");
-    assert.equal(code, 0);
-  });
+const SCRIPTS = [...PAIR, "group/server.ts", "group/client.ts"];
 
-  test(`${script} as a program`, { timeout: 60_000 }, async (t) => {
-    const program = new Program(t, [join(PROJECT, script), "--help"]);
-    assert.equal(await program.exits(), 0);
-    assert.match(program.stdout, /^usage: /);
+test("the types of each script alone", { timeout: 60_000 }, async (t) => {
+  const modules = emptyFolder(t);
+  mkdirSync(join(modules, "node_modules", "@types"), { recursive: true });
+  symlinkSync(
+    join(PROJECT, "node_modules/@types/node"),
+    join(modules, "node_modules/@types/node"),
+  );
+  const files = SCRIPTS.map((script) => {
+    const file = join(modules, script);
+    mkdirSync(dirname(file), { recursive: true });
+    copyFileSync(join(PROJECT, script), file);
+    return file;
   });
+  const tsc = join(PROJECT, "node_modules/typescript/bin/tsc");
+  const strict = ["--strict", "--noUncheckedIndexedAccess"];
+  strict.push("--exactOptionalPropertyTypes", "--erasableSyntaxOnly");
+  const command = [process.execPath, tsc, "--noEmit", ...strict, ...files];
+  const program = new Program(t, command, { cwd: modules });
+  const code = await program.exits();
+  assert.equal(program.stdout + program.stderr, "");
+  assert.equal(code, 0);
+});
 
+test("a script as a program", { timeout: 60_000 }, async (t) => {
+  const program = new Program(t, [join(PROJECT, "server.ts"), "--help"]);
+  assert.equal(await program.exits(), 0);
+  assert.match(program.stdout, /^usage: /);
+});
+
+for (const script of SCRIPTS) {
   test(`${script} needs nothing but Node, and the pair is short`, () => {
-    const text = readFileSync(join(PROJECT, script), "utf8");
+    const file = join(PROJECT, script);
+    const text = readFileSync(file, "utf8");
+    assert(text.startsWith("#!/usr/bin/env -S npx tsx\n"));
+    assert(statSync(file).mode & 0o100, "it is no program");
     const lines = text.split("\n").filter((line) => line.trim() !== "");
-    const most = PAIR.includes(script) ? 153 : Infinity;
+    const most = PAIR.includes(script) ? 162 : Infinity;
     assert(lines.length <= most, `${lines.length} lines that are not blank`);
     const imports = [...text.matchAll(/\b(?:from|import|require)\W*"(.*?)"/g)];
     assert(imports.length > 0);

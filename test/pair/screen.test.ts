@@ -180,3 +180,15 @@ onEveryRuntime("SIGTERM leaves the settings as before", async (t, runtime) => {
   process.kill(Number(pid));
   await client.shows(pid, ">>>", "exit 143, settings as before", "");
 });
+
+onEveryRuntime("a terminal that does not say its size", async (t, runtime) => {
+  const peer = await openPeer(t);
+  const sizeless = ["sh", "-c", 'stty cols 0 rows 0; exec "$@"', "sh"];
+  const command = [...sizeless, ...script(runtime, "client.ts")];
+  const client = new Terminal(t, [...command, `${peer.port}`]);
+  await client.shows(">>>");
+  client.type("hello\rhalf");
+  await client.shows(">>>hello", "half");
+  await peer.send("reply", await peer.receives("hello"));
+  await client.shows(">>>hello", "reply", ">>>half");
+});

@@ -220,6 +220,14 @@ on(
   },
 );
 
+// More than readline's iterator wants to hold.
+onEveryRuntime("Ctrl+C behind 1,100 lines typed ahead", async (t, runtime) => {
+  const { terminal } = await startDesk(t, runtime);
+  terminal.type("x\r".repeat(1100));
+  terminal.type(CTRL_C);
+  await terminal.until(() => /\nexit 130, .*\n$/.test(terminal.screen));
+});
+
 onEveryRuntime("a pasted line of 10,000 characters", async (t, runtime) => {
   // Deno's readline writes the line again with each row: 10,000 take a minute.
   const count = runtime.name === "Deno" ? 2000 : 10_000;

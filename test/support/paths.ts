@@ -89,10 +89,11 @@ function soon(median: number, most: number): NonNullable<Demand["also"]> {
   };
 }
 
-type Kind = "quick" | "long" | "broken";
+type Kind = "quick" | "hurried" | "paced" | "broken";
 
 function kindOf(number: number): Kind {
-  return number === 2 ? "quick" : number > 12 ? "broken" : "long";
+  if (number === 2) return "quick";
+  return number < 8 ? "hurried" : number < 13 ? "paced" : "broken";
 }
 
 /** Test the rows of one kind, or those that are chosen. */
