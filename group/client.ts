@@ -81,7 +81,8 @@ function receive(msg: Buffer, from: RemoteInfo) {
   const [had, hadGap, former] = [have, known > have, next];
   heardAt = now;
   if (isAnswer) {
-    const trip = Math.max(now - Number(asked), 1);
+    // Behind Ctrl+Z and `fg` it would be a matter of hours.
+    const trip = Math.min(Math.max(now - Number(asked), 1), 2000);
     rtt = run === "" ? trip : 0.875 * rtt + 0.125 * trip; // RFC 6298
     usual = 0.75 * usual + 0.25 * tries;
     [requestedAt, tries, complete] = [0, 0, true];
@@ -329,7 +330,7 @@ function typed(line: string) {
   if (size > TEXT) return tell(`* not said: ${size} bytes, over ${TEXT}`);
   unsaid.push(text);
   setImmediate(tick); // with all that is typed by then
-  if (unsaid.length >= QUEUE) keyboard.pause();
+  if (unsaid.length >= QUEUE && !terminal) keyboard.pause();
 }
 
 /** Show text above the line being typed: hide it, print, show it again. */
@@ -345,7 +346,8 @@ function show(text: string) {
 
 /** Erase the prompt and what is typed, of so many rows above the cursor. */
 function hide(rows = keyboard.getCursorPos().rows) {
-  readline.moveCursor(stdout, -stdout.columns, -rows);
+  stdout.write("\r");
+  readline.moveCursor(stdout, 0, -rows);
   readline.clearScreenDown(stdout);
   Object.assign(keyboard, { prevRows: 0 }); // prompt() would go up that far
 }
@@ -404,7 +406,7 @@ function interrupt() {
   givenUp = unsaid.splice(Math.max(newest - next + 1, 0));
   [requestedAt, tries] = [0, 0];
   process.exitCode = 130;
-  quit();
+  if (cookie !== "0") quit(); // else there is nobody to tell
   tick();
 }
 

@@ -94,10 +94,12 @@ function admit(sender: Sender, line: string): Member | undefined {
   if (!isNew) return former;
   const { said = count(k), reply = "" } = former ?? {};
   const lines = { said, reply, since: out, have: out, sent: out };
-  const rest = { name: id, here: true, silence: 0, budget: SHARE, own: 0 };
+  const taken = here.has(fold(id)); // by who had this address, and moved
+  const place = taken ? `${id}+${last}` : id;
+  const rest = { name: place, here: true, silence: 0, budget: SHARE, own: 0 };
   const member = { ...sender, ...lines, ...rest };
   known.set(token || id, member);
-  here.set(fold(id), member);
+  here.set(fold(place), member);
   rename(member, name);
   say(`* ${member.name} joined (${here.size} here)`);
   return member;
@@ -193,9 +195,9 @@ function obey(member: Member, line: string, answer: string[]) {
     }
     for (const range of ranges) {
       const [from = 0, to = 0] = range.split("-").map(count);
-      if (answer.length < 99) {
-        answer.push(...numbered(from, Math.min(to, out)));
-      }
+      const begin = Math.max(from, lost + 1);
+      const end = begin + 99 - answer.length; // an answer is one datagram
+      answer.push(...numbered(begin, Math.min(to, out, end)));
     }
   } else if (word === "/say" && member.token) {
     const text = line.slice(word.length + first.length + 2);
@@ -337,7 +339,7 @@ async function makeRounds() {
   busy = false;
 }
 
-/** Print on the console; false if it can take no more for now. */
+/** Print on the console; false if it can take no more (Deno: it waits). */
 function print(text: string): boolean {
   try {
     return process.stdout.write(text);
@@ -349,7 +351,8 @@ function print(text: string): boolean {
 /** News and an answer, which goes before the last of them if there is room. */
 function addAnswer(news: Buffer[], one: Member, answer: string[]): Buffer[] {
   const status = one.token ? [`/said ${one.said}`, `/sent ${one.sent}`] : [];
-  const [own] = pack([...status, ...answer.filter((line) => line !== "")]);
+  const lines = [...status, ...answer.filter((line) => line !== "")];
+  const [own] = pack(lines, 1);
   if (!own) return news;
   const both = Buffer.concat([own, ...news.slice(-1)]);
   return both.length > ROOM ? [...news, own] : [...news.slice(0, -1), both];
@@ -360,13 +363,14 @@ function head(token: string, time: number): Buffer {
   return Buffer.from(token && `#${token} ${RUN} ${time}\n`);
 }
 
-/** Join lines, each with its newline, into as few datagrams as hold them. */
-function pack(lines: string[]): Buffer[] {
+/** Join lines, each with its newline, into few datagrams, and at most so many. */
+function pack(lines: string[], most = Infinity): Buffer[] {
   const datagrams: string[] = [];
   let room = 0; // bytes
   for (const line of lines) {
     const bytes = Buffer.byteLength(line) + 1;
     if (bytes > room) {
+      if (datagrams.length === most) break;
       datagrams.push("");
       room = ROOM;
     }
@@ -414,6 +418,7 @@ async function everySecond() {
 
 const USAGE = "usage: server.ts [host] [port], by default 127.0.0.1 6001";
 const HINTS: Record<string, string> = {
+  EACCES: "ports below 1024 are the system's, choose another",
   EADDRINUSE: "the port is taken, stop its program or choose another",
   EADDRNOTAVAIL: "not an address of this machine, as 127.0.0.1 always is",
   ENOTFOUND: "unknown name, check the spelling or give an address",

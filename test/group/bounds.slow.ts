@@ -10,6 +10,7 @@ import {
   type Raw,
   startHub,
 } from "../support/group.ts";
+import { quantile } from "../support/conversation.ts";
 import { idle, memory, NOT_LINUX, socketOf } from "../support/kernel.ts";
 import { startPiped } from "../support/pair.ts";
 import type { Program } from "../support/processes.ts";
@@ -118,6 +119,33 @@ describe("members that never say what they have", { concurrency: 3 }, () => {
     t.diagnostic(`the lines cost ${mb.toFixed()} MB`);
     assert(mb < 60, `the lines cost ${mb} MB`);
   }, 90_000);
+});
+
+on(ofEachKind, "100 ask for all that there is", async (t, runtime) => {
+  if (NOT_LINUX) return t.skip(NOT_LINUX);
+  const hub = await startHub(t, runtime);
+  const talker = await joinProgram(t, hub.port, "talker");
+  await talking(talker, "x".repeat(1000), 1, 6)(1100);
+  const members: Raw[] = [];
+  while (members.length < 100) {
+    members.push(await joinProgram(t, hub.port, `m${members.length}`));
+  }
+  await idle(hub.pid);
+  const before = memory(hub.pid).all;
+  const delays: number[] = []; // ms
+  for (let i = 0; i < 20; i++) {
+    for (const one of members) {
+      one.forget();
+      await one.request("/have 0 1-9999999");
+    }
+    const since = performance.now();
+    await talker.ask("/who");
+    delays.push(performance.now() - since);
+  }
+  const [mb, ms] = [memory(hub.pid).all - before, quantile(delays, 0.9)];
+  t.diagnostic(`${ms.toFixed()} ms (90 %), ${mb.toFixed()} MB`);
+  assert(ms < 250, `the answer to another takes ${ms} ms`);
+  assert(mb < 150, `it costs ${mb} MB`);
 });
 
 describe("a console", { concurrency: 3 }, () => {

@@ -14,7 +14,7 @@ import { gather, type Member, quantile } from "../support/conversation.ts";
 import { here, ofEachKind, on } from "../support/runtimes.ts";
 
 const TALKERS = 19;
-const SECONDS = 3; // of flood
+const SECONDS = 2; // of flood
 const KINDS = (process.env["KINDS"] ??
   "unnumbered;numbered;nothing had;/who;/name;/have;garbage;newlines")
   .split(";");

@@ -417,6 +417,25 @@ on(ofEachKind, "who comes again", async (t, runtime) => {
       ...["carol: new", "carol: newer"],
     ]);
   });
+
+  await t.test("at the address of who has moved", async (t) => {
+    const dora = await openRaw(t, hub.port);
+    dora.token = "00000000000000aa";
+    const place = `127.0.0.1:${dora.port}`; // what it is called
+    await dora.ask(`/join ${await dora.cookie()} ! 0`);
+    const moved = await openRaw(t, hub.port);
+    moved.token = dora.token;
+    await moved.ask(`/join ${await moved.cookie()} ! 0`);
+    dora.token = "00000000000000bb";
+    await dora.ask(`/join ${await dora.cookie()} ! 0`);
+    await alice.send("/who");
+    const names = `alice, carol, ${place}, ${place}+`;
+    await alice.until(() =>
+      alice.heard.some((line) => line.startsWith(`* 4 here: ${names}`))
+    );
+    await moved.ask("/say 1 /quit");
+    await alice.hears(`* ${place} left (3 here)`);
+  });
 });
 
 on(ofEachKind, "no more than a program has room for", async (t, runtime) => {

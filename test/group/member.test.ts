@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { startMember } from "../support/group.ts";
+import { silentPort, startMember } from "../support/group.ts";
 import type { Program } from "../support/processes.ts";
 import { ofEachKind, on, type Runtime } from "../support/runtimes.ts";
 import { openPeer, type Peer } from "../support/udp.ts";
@@ -403,6 +403,19 @@ on(ofEachKind, "Ctrl+C while it leaves", async (t, runtime) => {
   assert.equal(await member.exits(), 130);
   const ms = performance.now() - since;
   assert(ms < 900, `after ${ms} ms, as if it waited for another answer`);
+});
+
+on(ofEachKind, "Ctrl+C where no hub is", async (t, runtime) => {
+  const { port } = await silentPort(t);
+  const member = startMember(t, runtime, "alice", port);
+  member.write("hello\n");
+  await member.complains(/^\* connecting/);
+  const since = performance.now();
+  process.kill(member.pid, "SIGINT");
+  assert.equal(await member.exits(), 130);
+  const ms = performance.now() - since;
+  assert(ms < 900, `after ${ms} ms, as if there were somebody to tell`);
+  assert.match(member.stderr, /\n1 lines were not delivered\n$/);
 });
 
 on(ofEachKind, "Ctrl+C behind lines on their way", async (t, runtime) => {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import { describe } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import {
   count,
   join,
@@ -11,6 +13,7 @@ import {
 } from "../support/group.ts";
 import { endGroup, type Program } from "../support/processes.ts";
 import { ofEachKind, on } from "../support/runtimes.ts";
+import { openPeer } from "../support/udp.ts";
 
 /** Wait until this holds, and see that it took no more than so many seconds. */
 async function within(seconds: number, wait: Promise<unknown>) {
@@ -147,5 +150,21 @@ describe("a server", { concurrency: 10 }, () => {
       /^\* connecting .*\n\* .*no answer from .*\n2 lines were not delivered\n$/,
     );
     assert.equal(alice.stdout, "");
+  });
+
+  on(ofEachKind, "a pause is no long way", async (t, runtime) => {
+    const peer = await openPeer(t); // a hub that is gone after its first answer
+    const alice = startMember(t, runtime, "alice", peer.port);
+    const { text, port } = await peer.receive();
+    const [token, time] = text.split("\n")[0]!.split(" ");
+    process.kill(-alice.pid, "SIGSTOP");
+    await peer.send(
+      `${token} 01234567 ${time}\n/join 0123456789abcdef\n`,
+      port,
+    );
+    await pause(4000);
+    process.kill(-alice.pid, "SIGCONT");
+    while (!(await peer.receive()).text.includes("/join 0123456789abcdef "));
+    await within(4, peer.receive());
   });
 });

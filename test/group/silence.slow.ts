@@ -8,12 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { agree, gather } from "../support/conversation.ts";
 import { join, joinRaw, others, startHub } from "../support/group.ts";
 import { testPaths } from "../support/paths.ts";
-import {
-  ofEachKind,
-  on,
-  onEveryRuntime,
-  type Runtime,
-} from "../support/runtimes.ts";
+import { ofEachKind, on, type Runtime } from "../support/runtimes.ts";
 
 const SILENCE = 120; // s; the hub looks every few seconds
 const PACE = 100; // ms between two lines of a member
@@ -76,7 +71,7 @@ describe("silence", { concurrency: 20 }, () => {
       (seconds + 60) * 1000,
     );
   }
-  onEveryRuntime("who says nothing is dropped", async (t, runtime) => {
+  on(ofEachKind, "who says nothing is dropped", async (t, runtime) => {
     const hub = await startHub(t, runtime);
     const alice = await join(t, others(runtime)[0]!, "alice", hub.port);
     const since = performance.now();
