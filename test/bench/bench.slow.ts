@@ -34,6 +34,7 @@ test("a question for help about the benchmark", TIME, async (t) => {
 
 test("a small benchmark has a row for each runtime", TIME, async (t) => {
   const program = bench(t, "--quick", "--part", "start");
+  await program.until(() => program.stderr.includes("round 2 "));
   assert.equal(await program.exits(), 0, program.stderr);
   assert.match(program.stderr, /^(start: round \d of \d\n)+$/);
   const rows = program.stdout.split("\n").filter((line) => /^\| \w/.test(line));

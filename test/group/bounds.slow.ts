@@ -14,15 +14,10 @@ import { quantile } from "../support/conversation.ts";
 import { idle, memory, NOT_LINUX, socketOf } from "../support/kernel.ts";
 import { startPiped } from "../support/pair.ts";
 import type { Program } from "../support/processes.ts";
-import {
-  ofEachKind,
-  on,
-  onEveryRuntime,
-  runtimes,
-} from "../support/runtimes.ts";
+import { ofEachKind, on } from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
 
-const NOT_DENO = runtimes.filter(({ name }) => name !== "Deno");
+const NOT_DENO = ofEachKind.filter(({ name }) => name !== "Deno");
 
 on(ofEachKind, "1,000 members and no more", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
@@ -200,7 +195,7 @@ describe("a big burst", { concurrency: 3 }, () => {
 
 // On Deno the hub would have to ask whether it may look.
 on(
-  ofEachKind.filter(({ name }) => name !== "Deno"),
+  NOT_DENO,
   "what comes too fast is counted",
   async (t, runtime) => {
     if (NOT_LINUX) return t.skip(NOT_LINUX);
@@ -214,7 +209,7 @@ on(
   },
 );
 
-onEveryRuntime("two million lines for a server", async (t, runtime) => {
+on(ofEachKind, "two million lines for a server", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
   const server = await openPeer(t); // which does not let it in
   const args = ["alice", "127.0.0.1", server.port] as const;
@@ -229,7 +224,7 @@ onEveryRuntime("two million lines for a server", async (t, runtime) => {
   assert(largest < 150, `the member takes ${largest} MB`);
 });
 
-onEveryRuntime("more than can be passed on", async (t, runtime) => {
+on(ofEachKind, "more than can be passed on", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
   const hub = await startHub(t, runtime);
   const flooder = await joinRaw(t, hub.port, "flooder");

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { joinProgram, startHub } from "../support/group.ts";
-import { onEveryRuntime } from "../support/runtimes.ts";
+import { ofEachKind, on } from "../support/runtimes.ts";
 
 // They mostly wait.
 describe("a member that is behind", { concurrency: 6 }, () => {
-  onEveryRuntime("a hub keeps 1,024 lines", async (t, runtime) => {
+  on(ofEachKind, "a hub keeps 1,024 lines", async (t, runtime) => {
     const hub = await startHub(t, runtime);
     const alice = await joinProgram(t, hub.port, "alice");
     const bob = await joinProgram(t, hub.port, "bob"); // with line 2
