@@ -121,7 +121,7 @@ keyboard.on("line", (line) => {
   keyboard.setPrompt(line);
   if (ahead++ >= 0 && terminal) hide(keyboard.getCursorPos().rows + 1);
   keyboard.setPrompt("");
-  if (terminal) keyboard.resume(); // 1,024 lines ahead stop Ctrl+C, too
+  if (terminal) keyboard.resume(); // or 1,024 lines ahead stop Ctrl+C
 });
 
 /** Print above the line being typed, which stays as it is. */
