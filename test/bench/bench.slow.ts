@@ -38,7 +38,8 @@ test("a small benchmark has a row for each runtime", TIME, async (t) => {
   assert.equal(await program.exits(), 0, program.stderr);
   assert.match(program.stderr, /^(start: round \d of \d\n)+$/);
   const rows = program.stdout.split("\n").filter((line) => /^\| \w/.test(line));
-  const times = /^\| [\d.]+ \([\d.]+–[\d.]+\) +\| [\d.]+ \([\d.]+–[\d.]+\) /;
+  const times =
+    /^\| [\d.,]+ \([\d.,]+–[\d.,]+\) +\| [\d.,]+ \([\d.,]+–[\d.,]+\) /;
   assert.deepEqual(
     rows.map((row) => row.split("|")[1]?.trim()),
     ["Python", ...runtimes.map(({ name }) => name)],

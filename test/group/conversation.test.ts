@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { others, startHub, startMember } from "../support/group.ts";
 import type { Program } from "../support/processes.ts";
-import { onEveryRuntime } from "../support/runtimes.ts";
+import { ofEachKind, on } from "../support/runtimes.ts";
 
 /** All of them have printed this line next, and nothing else. */
 async function show(programs: Program[], line: string) {
@@ -10,7 +10,7 @@ async function show(programs: Program[], line: string) {
   for (const program of programs) program.stdout = "";
 }
 
-onEveryRuntime("a conversation in pipes", async (t, runtime) => {
+on(ofEachKind, "a conversation in pipes", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const [one, two, three] = others(runtime);
 

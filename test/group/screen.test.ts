@@ -3,7 +3,7 @@ import process from "node:process";
 import type { TestContext } from "node:test";
 import { join, others, silentPort, startHub } from "../support/group.ts";
 import { commandOf } from "../support/pair.ts";
-import { onEveryRuntime, type Runtime } from "../support/runtimes.ts";
+import { ofEachKind, on, type Runtime } from "../support/runtimes.ts";
 import { CTRL_C, CTRL_D, CTRL_Z, Terminal } from "../support/terminal.ts";
 
 const LEFT = "\x1b[D"; // the cursor key
@@ -19,7 +19,7 @@ async function enter(t: TestContext, runtime: Runtime, port: number) {
   return alice;
 }
 
-onEveryRuntime("a member on a terminal", async (t, runtime) => {
+on(ofEachKind, "a member on a terminal", async (t, runtime) => {
   const hub = await startHub(t, others(runtime)[0]!);
   const bob = await join(t, others(runtime)[1]!, "bob", hub.port);
   const alice = await enter(t, runtime, hub.port);
@@ -148,7 +148,7 @@ onEveryRuntime("a member on a terminal", async (t, runtime) => {
   });
 });
 
-onEveryRuntime("a server that does not answer", async (t, runtime) => {
+on(ofEachKind, "a server that does not answer", async (t, runtime) => {
   const { port } = await silentPort(t);
   const args = ["alice", "127.0.0.1", port] as const;
   const command = commandOf(runtime, "group/client.ts", ...args);
@@ -167,7 +167,7 @@ onEveryRuntime("a server that does not answer", async (t, runtime) => {
   assert.match(alice.screen, /\n1 lines were not delivered\nexit 130/);
 });
 
-onEveryRuntime("Ctrl+Z and fg", async (t, runtime) => {
+on(ofEachKind, "Ctrl+Z and fg", async (t, runtime) => {
   const hub = await startHub(t, others(runtime)[0]!);
   const bob = await join(t, others(runtime)[1]!, "bob", hub.port);
   const bash = ["env", "PS1=$ ", "bash", "--norc", "--noprofile", "-i"];

@@ -78,7 +78,7 @@ onEveryRuntime("a question for help about the group", async (t, runtime) => {
   }
 });
 
-onEveryRuntime("the server closes", async (t, runtime) => {
+on(ofEachKind, "the server closes", async (t, runtime) => {
   const command = commandOf(runtime, SERVER, "127.0.0.1", 0);
   const terminal = new Terminal(t, command);
   await terminal.until(() => /listening on port \d+\n$/.test(terminal.screen));
@@ -98,7 +98,7 @@ onEveryRuntime("a signal ends a server in a pipe", async (t, runtime) => {
   assert.equal(hub.stdout + hub.stderr, "* the server is closing\n");
 });
 
-onEveryRuntime("a start that fails in a terminal", async (t, runtime) => {
+on(ofEachKind, "a start that fails in a terminal", async (t, runtime) => {
   const { port } = await silentPort(t);
   // In the words of the pair.
   const cases: [string, string[], string][] = [
@@ -125,7 +125,7 @@ onEveryRuntime("a start that fails in a terminal", async (t, runtime) => {
   }));
 });
 
-onEveryRuntime("a name server that fails", async (t, runtime) => {
+on(ofEachKind, "a name server that fails", async (t, runtime) => {
   if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
   const namespace = await openNamespace(t); // out of which no question gets
   const there = namespace.of(runtime);
@@ -183,7 +183,7 @@ async function visit(
   assert.equal(hub.stderr + alice.stderr, "");
 }
 
-onEveryRuntime("without a host and a port", async (t, runtime) => {
+on(ofEachKind, "without a host and a port", async (t, runtime) => {
   if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
   const namespace = await openNamespace(t);
   const there = namespace.of(runtime);
@@ -193,14 +193,14 @@ onEveryRuntime("without a host and a port", async (t, runtime) => {
 const LOOPBACK = Object.values(networkInterfaces()).flat()
   .map((one) => one?.address);
 
-onEveryRuntime("over IPv6", async (t, runtime) => {
+on(ofEachKind, "over IPv6", async (t, runtime) => {
   if (!LOOPBACK.includes("::1")) return t.skip("no ::1 on this machine");
   const hub = await listening(start(t, runtime, SERVER, "::1", 0));
   await visit(t, runtime, hub, ["::1", hub.port]);
   assert.match(hub.stdout, /^来自\[.*::1.*:\d+\]的消息: alice: hello$/m);
 });
 
-onEveryRuntime("by the name of the host", async (t, runtime) => {
+on(ofEachKind, "by the name of the host", async (t, runtime) => {
   const hub = await listening(start(t, runtime, SERVER, "localhost", 0));
   await visit(t, runtime, hub, ["localhost", hub.port]);
 });
@@ -270,7 +270,7 @@ onEveryRuntime("a member in a pipe", async (t, runtime) => {
   });
 });
 
-onEveryRuntime("nobody reads a hub any more", async (t, runtime) => {
+on(ofEachKind, "nobody reads a hub any more", async (t, runtime) => {
   const command = commandOf(runtime, SERVER, "127.0.0.1", 0);
   const pipe = '"$@" | head -n 1';
   const hub = await listening(
@@ -283,7 +283,7 @@ onEveryRuntime("nobody reads a hub any more", async (t, runtime) => {
   assert.equal(hub.stdout + hub.stderr, "* alice joined (1 here)\n");
 });
 
-onEveryRuntime("a hub's console on a full disk", async (t, runtime) => {
+on(ofEachKind, "a hub's console on a full disk", async (t, runtime) => {
   const command = commandOf(runtime, SERVER, "127.0.0.1", 0);
   const full = ["sh", "-c", '"$@" > /dev/full', "sh", ...command];
   const hub = await listening(new Program(t, full));

@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import type { TestContext } from "node:test";
 import { start, startClient, startServer } from "../support/pair.ts";
 import {
+  ofEachKind,
   on,
   onEveryRuntime,
   type Runtime,
@@ -28,7 +29,7 @@ async function refuses(
   assert.equal(program.stdout, "");
 }
 
-on(withOlderBuns, "a host or port that cannot be had", async (t, runtime) => {
+on(ofEachKind, "a host or port that cannot be had", async (t, runtime) => {
   const { port } = await openPeer(t);
   const rows: [[string, ...string[]], string][] = [
     [["server.ts", "127.0.0.1", `${port}`], `127.0.0.1:${port}: the port`],
@@ -96,7 +97,7 @@ const HOSTS: [string, string, string[], RegExp][] = [
 ];
 
 for (const [title, host, spellings, address] of HOSTS) {
-  onEveryRuntime(title, async (t, runtime) => {
+  on(ofEachKind, title, async (t, runtime) => {
     if (host === "::1" && !IPV6) return t.skip("this machine has no IPv6");
     const server = await startServer(t, runtime, host);
     for (const spelling of spellings) {

@@ -6,7 +6,7 @@ import process from "node:process";
 import type { TestContext } from "node:test";
 import { commandOf, listening } from "../support/pair.ts";
 import { Program } from "../support/processes.ts";
-import { onEveryRuntime } from "../support/runtimes.ts";
+import { ofEachKind, on, onEveryRuntime } from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
 
 /** Run a command as this line of a shell, which says how it ended. */
@@ -34,7 +34,7 @@ const CASES: [string, string, RegExp][] = [
 ];
 
 for (const [shell, stdout, stderr] of CASES) {
-  onEveryRuntime(`a client: ${shell}`, async (t, runtime) => {
+  on(ofEachKind, `a client: ${shell}`, async (t, runtime) => {
     if (runtime.name === "Bun" && shell.endsWith("</")) {
       return t.skip("Bun itself throws EISDIR");
     }
@@ -56,7 +56,7 @@ for (
     ['"$@" </dev/null >/dev/full', false, FULL],
   ] as const
 ) {
-  onEveryRuntime(`a server: ${shell}`, async (t, runtime) => {
+  on(ofEachKind, `a server: ${shell}`, async (t, runtime) => {
     const command = commandOf(runtime, "server.ts", "127.0.0.1", 0);
     const server = await listening(startIn(t, shell, command));
     const peer = await openPeer(t);
