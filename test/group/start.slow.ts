@@ -10,6 +10,7 @@ import {
   startHub,
   startMember,
 } from "../support/group.ts";
+import { bound } from "../support/kernel.ts";
 import { NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
 import { commandOf, listening, start } from "../support/pair.ts";
 import { Program } from "../support/processes.ts";
@@ -187,7 +188,9 @@ on(ofEachKind, "without a host and a port", async (t, runtime) => {
   if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
   const namespace = await openNamespace(t);
   const there = namespace.of(runtime);
-  await visit(t, there, start(t, there, SERVER), []);
+  const hub = start(t, there, SERVER);
+  await bound("6001", hub.pid);
+  await visit(t, there, hub, []);
 });
 
 const LOOPBACK = Object.values(networkInterfaces()).flat()
