@@ -95,11 +95,11 @@ function admit(sender: Sender, line: string): Member | undefined {
   const { said = count(k), reply = "" } = former ?? {};
   const lines = { said, reply, since: out, have: out, sent: out };
   const taken = here.has(fold(id)); // by who had this address, and moved
-  const place = taken ? `${id}+${last}` : id;
-  const rest = { name: place, here: true, silence: 0, budget: SHARE, own: 0 };
+  const alias = taken ? `${id}+${last}` : id;
+  const rest = { name: alias, here: true, silence: 0, budget: SHARE, own: 0 };
   const member = { ...sender, ...lines, ...rest };
   known.set(token || id, member);
-  here.set(fold(place), member);
+  here.set(fold(alias), member);
   rename(member, name);
   say(`* ${member.name} joined (${here.size} here)`);
   return member;
@@ -363,7 +363,7 @@ function head(token: string, time: number): Buffer {
   return Buffer.from(token && `#${token} ${RUN} ${time}\n`);
 }
 
-/** Join lines, each with its newline, into few datagrams, and at most so many. */
+/** Join lines, each with its newline, into few datagrams, at most so many. */
 function pack(lines: string[], most = Infinity): Buffer[] {
   const datagrams: string[] = [];
   let room = 0; // bytes
