@@ -11,7 +11,7 @@ import {
   startHub,
 } from "../support/group.ts";
 import { quantile } from "../support/conversation.ts";
-import { idle, memory, NOT_LINUX, socketOf } from "../support/kernel.ts";
+import { idle, memory, NOT_LINUX } from "../support/kernel.ts";
 import { startPiped } from "../support/pair.ts";
 import type { Program } from "../support/processes.ts";
 import { ofEachKind, on } from "../support/runtimes.ts";
@@ -192,22 +192,6 @@ describe("a big burst", { concurrency: 3 }, () => {
     },
   );
 });
-
-// On Deno the hub would have to ask whether it may look.
-on(
-  NOT_DENO,
-  "what comes too fast is counted",
-  async (t, runtime) => {
-    if (NOT_LINUX) return t.skip(NOT_LINUX);
-    const hub = await startHub(t, runtime);
-    const stranger = await openRaw(t, hub.port);
-    process.kill(-hub.pid, "SIGSTOP");
-    while (socketOf(hub.port).lost < 100) await stranger.send("hello?");
-    const { lost } = socketOf(hub.port);
-    process.kill(-hub.pid, "SIGCONT");
-    await hub.complains(RegExp(`^${lost} datagrams lost`));
-  },
-);
 
 on(ofEachKind, "two million lines for a server", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);

@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  copyFileSync,
-  mkdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-} from "node:fs";
-import { basename, dirname, join } from "node:path";
-import process from "node:process";
+import { copyFileSync, readFileSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { listening } from "../support/pair.ts";
 import { emptyFolder, Program, PROJECT } from "../support/processes.ts";
@@ -53,29 +46,6 @@ onEveryRuntime("the group chat, each script alone", async (t, runtime) => {
 
 const PAIR = ["server.ts", "client.ts"];
 const SCRIPTS = [...PAIR, "group/server.ts", "group/client.ts"];
-
-test("the types of each script alone", { timeout: 60_000 }, async (t) => {
-  const modules = emptyFolder(t);
-  mkdirSync(join(modules, "node_modules", "@types"), { recursive: true });
-  symlinkSync(
-    join(PROJECT, "node_modules/@types/node"),
-    join(modules, "node_modules/@types/node"),
-  );
-  const files = SCRIPTS.map((script) => {
-    const file = join(modules, script);
-    mkdirSync(dirname(file), { recursive: true });
-    copyFileSync(join(PROJECT, script), file);
-    return file;
-  });
-  const tsc = join(PROJECT, "node_modules/typescript/bin/tsc");
-  const strict = ["--strict", "--noUncheckedIndexedAccess"];
-  strict.push("--exactOptionalPropertyTypes", "--erasableSyntaxOnly");
-  const command = [process.execPath, tsc, "--noEmit", ...strict, ...files];
-  const program = new Program(t, command, { cwd: modules });
-  const code = await program.exits();
-  assert.equal(program.stdout + program.stderr, "");
-  assert.equal(code, 0);
-});
 
 test("a script as a program", { timeout: 60_000 }, async (t) => {
   const program = new Program(t, [join(PROJECT, "server.ts"), "--help"]);

@@ -3,7 +3,7 @@
 // must have been shown once by everybody, in one order. What happens is drawn
 // from a seed; how long is said in seconds:
 //
-//   SEED=7 SECONDS=3600 npx tsx --test test/group/random.slow.ts
+//   SEED=7 SECONDS=3600 npx tsx --test test/group/random.quiet.ts
 //
 // A hub that is killed takes with it what it alone knew: a line that somebody
 // had not shown at that moment may be lost, or come twice, but not thrice. So

@@ -1,0 +1,3 @@
+import { testPaths } from "../support/paths.ts";
+
+testPaths("paced");
