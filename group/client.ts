@@ -17,15 +17,13 @@
 /// <reference types="node" />
 import { Buffer } from "node:buffer";
 import { randomBytes, randomInt } from "node:crypto";
-import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
-import { BlockList } from "node:net";
 import process from "node:process";
 import * as readline from "node:readline";
 
 const [wanted = "", host = "127.0.0.1", port = "6001", extra] = process.argv
   .slice(2);
-const server = new BlockList(); // compares addresses, however spelled
 let address = ""; // of the server
 let sk: Socket;
 let keyboard: readline.Interface;
@@ -35,7 +33,6 @@ let clock: ReturnType<typeof setInterval>;
 async function main() {
   const found = await lookup(host);
   address = found.address;
-  server.addAddress(...comparable(address));
   keyboard = openKeyboard();
   sk = createSocket(found.family === 6 ? "udp6" : "udp4", receive);
   clock = setInterval(() => setImmediate(tick), TICK); // after what has come
@@ -62,20 +59,14 @@ let newsAt = 0; // when a line was last shown, ms
 let unackedAt = 0; // since when the server does not know what we have, ms
 let gapAt = 0; // since when the next line is missing, ms
 let complete = false; // the last answer had no more for us
-let elsewhere = false; // we told of a reply from elsewhere
 
-function receive(msg: Buffer, from: RemoteInfo) {
+function receive(msg: Buffer) {
   const [head = "", ...lines] = UTF8.decode(msg).split("\n").map(visible);
   const [mark, itsRun = "", asked] = head.split(" ");
-  if (mark !== `#${token}` || !asked || ended) return; // not from a server
-  const here = server.check(...comparable(from.address));
-  if (!here && !elsewhere) {
-    elsewhere = true;
-    tell(`* a reply came from ${from.address}: start with that address`);
-  }
+  // Who knows our secret is the server, whatever address it answers from.
+  if (mark !== `#${token}` || !asked || ended) return;
   const isAnswer = requestedAt > 0 && Number(asked) >= requestedAt;
   const isNew = isAnswer && lines[0]?.startsWith("/join ");
-  if (!here || from.port !== Number(port)) return;
   if (itsRun !== run && !isNew) return; // late, from a server that is gone
   const now = performance.now();
   const [had, hadGap, former] = [have, known > have, next];
@@ -121,7 +112,10 @@ function hear(line: string, isAnswer: boolean, itsRun: string) {
       joined = true;
       if (have < 0) [have, acked] = [n, n];
       known = Math.max(known, n);
-      if (second !== name) tell(`* ${name} is not free: you are ${second}`);
+      // Else it is the one that we asked for before our address changed.
+      if (second !== name && second.includes(":")) {
+        tell(`* ${name} is not free: you are ${second}`);
+      }
       name = second;
       break;
     case "/said": // our lines up to n are taken
@@ -184,7 +178,7 @@ function visible(text: string): string {
 const DATAGRAM = 1200; // bytes, what QUIC asks of a path (RFC 9000, 14)
 const TEXT = 1000; // bytes of a line: its number and our name need room too
 const QUEUE = 10_000; // lines not taken yet, before a pipe has to wait
-const NEWS = 64; // lines that we have, until we say so
+const NEWS = 256; // lines that we have, until we say so
 const IDLE = 15_000; // ms, our longest silence: a router forgets us after 30 s
 const token = randomBytes(8).toString("hex");
 let name = wanted.normalize("NFKC");
@@ -301,7 +295,7 @@ function openKeyboard(): readline.Interface {
   const options = { input: stdin, output: stdout, crlfDelay: Infinity };
   const keyboard = readline.createInterface({ ...options, terminal });
   keyboard.on("line", typed).on("close", leave).on("SIGINT", interrupt);
-  keyboard.on("error", unreadable);
+  keyboard.on("error", (error) => fail("read", error));
   // Ctrl+Z stops the whole job, npx and tsx too, and us in kill() until `fg`.
   keyboard.on("SIGTSTP", () => {
     const job = "deno" in process.versions ? process.pid : 0; // Deno: no 0
@@ -339,7 +333,7 @@ function show(text: string) {
   try {
     stdout.write(`${text}\n`);
   } catch (error) { // Deno, on a full disk
-    unprintable(error as Error);
+    fail("print", error as Error);
   }
   if (prompting) keyboard.prompt(true);
 }
@@ -376,11 +370,6 @@ const USAGE = "usage: client.ts NAME [host] [port], by default 127.0.0.1 6001";
 const NAME = /^(?!\p{M})(?:(?!\p{DI})[\p{L}\p{M}\p{Nd}_.-]){1,20}$/u; // DI: invisible
 let givenUp: string[] = []; // lines that were never sent
 let ended = false;
-
-function comparable(address: string): [string, "ipv4" | "ipv6"] {
-  const family = address.includes(":") ? "ipv6" : "ipv4";
-  return [address.replace(/%.*/, ""), family]; // Deno: without a zone
-}
 
 /** There is no more input: tick ends us when all is said and heard. */
 function leave() {
@@ -424,19 +413,13 @@ function end(problem = "") {
   if (terminal) process.exit(); // in a pipe, what is shown may still wait there
 }
 
-function unreadable({ message }: Error) {
-  fail(`cannot read: ${message}`);
-}
-
-function unprintable({ message }: Error) {
-  if (message.includes("EPIPE")) leave(); // whoever read it has left
-  else fail(`cannot print: ${message}`);
-}
-
 /** Leave, for stdin or stdout is of no use. */
-function fail(problem: string) {
-  if (process.exitCode !== 1) console.error(problem);
-  process.exitCode = 1;
+function fail(what: "read" | "print", { message }: Error) {
+  const isBad = !message.includes("EPIPE"); // else whoever read it has left
+  if (isBad && process.exitCode !== 1) {
+    console.error(`cannot ${what}: ${message}`);
+    process.exitCode = 1;
+  }
   leave();
 }
 
@@ -445,9 +428,9 @@ function exit(code: number, text: string): never {
   process.exit(code);
 }
 
-stdin.on("error", unreadable);
+stdin.on("error", (error) => fail("read", error));
+stdout.on("error", (error) => fail("print", error));
 process.stderr.on("error", () => {}); // as when a terminal's window is closed
-stdout.on("error", unprintable);
 
 const isName = NAME.test(name) && !name.startsWith("-");
 const isPort = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;

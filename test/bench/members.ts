@@ -49,7 +49,7 @@ const joinRelay: Join = async (name, place, hear) => {
   return (texts) => texts.forEach((text) => send(`${name}: ${text}`));
 };
 
-const OFTEN = 64; // lines until a member of the hub says that it has them
+const OFTEN = 256; // lines until a member of the hub says that it has them
 const PATIENCE = 1000; // ms until it repeats its request, as a member
 const HURRY = 100; // ms until it does so before, as a hub turns many away
 

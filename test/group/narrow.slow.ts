@@ -17,7 +17,7 @@ import {
 
 const HUB = "10.0.0.2";
 const RATE = 1000; // kbit/s
-const SECONDS = 5; // of flood
+const SECONDS = 3; // of flood
 const KINDS = ["strangers", "/who", "/have"];
 // MB; Deno keeps 64 KiB for each datagram until its garbage collector comes.
 const MOST = 150;
