@@ -271,6 +271,13 @@ onEveryRuntime("a member in a pipe", async (t, runtime) => {
     assert.equal(await alice.exits(), 1);
     await alice.complains(/^cannot read: .*bad file descriptor/i);
   });
+
+  await t.test("an output on a full disk", async (t) => {
+    const full = '"$@" > /dev/full';
+    const alice = new Program(t, ["sh", "-c", full, "sh", ...command]);
+    assert.equal(await alice.exits(), 1);
+    await alice.complains(/^cannot print: .*no space left/i);
+  });
 });
 
 on(ofEachKind, "nobody reads a hub any more", async (t, runtime) => {

@@ -121,7 +121,7 @@ test("the numbers on the group's page are the scripts'", () => {
   const constants = {
     DATAGRAM: 1200, // bytes
     TEXT: 1000,
-    NEWS: 64, // lines
+    NEWS: 256, // lines
     KEPT: 1024,
     MEMBERS: 1000,
     NEIGHBOURS: 250,
