@@ -352,7 +352,7 @@ ${
 Busy is the share of one processor, for the load that of the busiest of its
 processes (${LOADS} here): where neither is near 100 %, they waited for each other. MB is
 the server's memory then. Missing are lines that a member did not get, in all
-rounds together (below 0: a notice counted as one). ${
+rounds together. ${
     quick
       ? "1 round."
       : "2 rounds in turn, twice in each, median and quartiles."

@@ -92,7 +92,7 @@ const joinHub: Join = async (name, place, hear) => {
       }
     }
     have = parseInt(numbered.at(-1) ?? `${have}`);
-    hear(numbered);
+    hear(numbered.filter((line) => !line.includes(" * "))); // no notices
     if (head.endsWith(` ${time}`) && !proof) asked = 0;
     if (asked === 0 && (unsaid.length > 0 || have - told >= OFTEN)) request();
   };

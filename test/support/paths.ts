@@ -1,7 +1,7 @@
 // Paths on which every line must come to everybody exactly once and in one
 // order, and how soon. In test/group, paths.test.ts has one, on each kind of
-// hub; paths.slow.ts, pace.quiet.ts and silence.quiet.ts have the others, but
-// for the first three each on one kind. Or choose, on all kinds:
+// hub; paths.slow.ts and pace.quiet.ts have the others, but for the first three
+// each on one kind. Or choose, on all kinds:
 //
 //   ROWS=3 SEED=7 RUNS=20 npx tsx --test test/group/paths.slow.ts
 

@@ -7,7 +7,6 @@ import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { agree, gather } from "../support/conversation.ts";
 import { join, joinRaw, others, startHub } from "../support/group.ts";
-import { testPaths } from "../support/paths.ts";
 import { ofEachKind, on, type Runtime } from "../support/runtimes.ts";
 
 const SILENCE = 120; // s; the hub looks every few seconds
@@ -62,7 +61,6 @@ async function sleeps(t: TestContext, runtime: Runtime, seconds: number) {
 }
 
 describe("silence", { concurrency: 20 }, () => {
-  testPaths("broken");
   for (const seconds of [3, 30, 130]) {
     on(
       ofEachKind,
