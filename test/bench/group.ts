@@ -351,8 +351,8 @@ ${
 
 Busy is the share of one processor, for the load that of the busiest of its
 processes (${LOADS} here): where neither is near 100 %, they waited for each other. MB is
-the server's memory then. Missing are lines that a member did not get, in all
-rounds together. ${
+the server's memory then. Missing are lines that a member of the load did not
+get, in all rounds together; unlike a client, it asks for none again. ${
     quick
       ? "1 round."
       : "2 rounds in turn, twice in each, median and quartiles."
@@ -416,7 +416,7 @@ async function delay(
 }
 
 export async function delays(quick: boolean): Promise<string> {
-  const lines = quick ? 40 : 120;
+  const lines = quick ? 40 : 80;
   const contestants = [nats, ...quick ? FEW_HUBS : HUBS];
   const results = new Map<string, Record<"idle" | "flooded", Delays>>();
   for (const one of contestants.filter(({ there }) => there)) {

@@ -234,11 +234,11 @@ export async function roundTrips(quick: boolean): Promise<string> {
   }
   const much = quick
     ? { rounds: 5, trips: 2000, warmUp: 10_000 }
-    : { rounds: 9, trips: 1500, warmUp: 15_000 };
+    : { rounds: 7, trips: 1500, warmUp: 15_000 };
   const costs = await takeTurns("round trips", files, much);
   const some = quick
     ? { rounds: 3, trips: 50, warmUp: 200 }
-    : { rounds: 9, trips: 100, warmUp: 500 };
+    : { rounds: 7, trips: 100, warmUp: 500 };
   const shown = await takeTurns("in terminals", terminals, some);
   const [bare, seen] = [columns(costs), columns(shown)];
   const toPython = () => "Python";
@@ -307,7 +307,7 @@ async function prompt(client: Program): Promise<Program> {
 }
 
 export async function startTimes(quick: boolean): Promise<string> {
-  const rounds = quick ? 3 : 9;
+  const rounds = quick ? 3 : 7;
   const contestants = there.map((runtime) => ({
     name: runtime.name,
     server: () => startServer(bench, runtime),
