@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import type { TestContext } from "node:test";
-import { Program, PROJECT } from "./processes.ts";
+import { emptyFolder, Program, PROJECT } from "./processes.ts";
 import type { Runtime } from "./runtimes.ts";
 
 const UNSHARE = ["unshare", "--user", "--map-root-user", "--net"];
@@ -29,7 +29,9 @@ export class Namespace {
     this.#t = t;
     this.#pid = holder.pid;
     this.#enter = ["nsenter", "--target", `${holder.pid}`]
-      .concat("--user", "--net", "--preserve-credentials", "--");
+      .concat("--user", "--net", "--preserve-credentials", "--")
+      // We are root in here: /tmp may have files of tsx that are the real one's.
+      .concat("env", `TMPDIR=${emptyFolder(t)}`);
   }
 
   /** The same runtime, in here. */
