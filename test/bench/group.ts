@@ -416,7 +416,7 @@ async function delay(
 }
 
 export async function delays(quick: boolean): Promise<string> {
-  const lines = quick ? 40 : 80;
+  const lines = quick ? 40 : 60;
   const contestants = [nats, ...quick ? FEW_HUBS : HUBS];
   const results = new Map<string, Record<"idle" | "flooded", Delays>>();
   for (const one of contestants.filter(({ there }) => there)) {
