@@ -10,28 +10,19 @@ import {
   type Raw,
   startHub,
 } from "../support/group.ts";
+import { escaped } from "../support/escaped.ts";
 import { generator, randomBytes } from "../support/random.ts";
 import { ofEachKind, on } from "../support/runtimes.ts";
 
 // What could move the cursor or turn text around on a reader's screen.
 const UNSAFE = /[^\P{Cc}\n]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
-/** The code points from first to last, as text and as it has to be shown. */
-function escaped(first: number, last = first): [string, string] {
-  const codes = Array.from({ length: last - first + 1 }, (_, i) => first + i)
-    .filter((code) => code !== 0x0a); // which ends a line
-  return [
-    `a${String.fromCodePoint(...codes)}z`,
-    `a${codes.map((code) => `\\u{${code.toString(16)}}`).join("")}z`,
-  ];
-}
-
 // What a member sends, and what all the others see of it.
 const SAID: [string | number[], string][] = [
   ["hello", "hello"],
   [" two  spaces ", " two  spaces "],
   ["#1 is mine", "#1 is mine"], // not a head
-  escaped(0x00, 0x1f),
+  escaped(0x00, 0x1f, 0x0a), // a newline ends the line
   escaped(0x7f, 0x9f),
   escaped(0x2028, 0x2029),
   escaped(0x202a, 0x202e),

@@ -1,18 +1,10 @@
 import assert from "node:assert/strict";
 import process from "node:process";
+import { escaped } from "../support/escaped.ts";
 import { startServer } from "../support/pair.ts";
 import { generator, randomBytes } from "../support/random.ts";
 import { onEveryRuntime } from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
-
-/** The code points from first to last, as text and as it has to be shown. */
-function escaped(first: number, last = first): [string, string] {
-  const codes = Array.from({ length: last - first + 1 }, (_, i) => first + i);
-  return [
-    `a${String.fromCodePoint(...codes)}z`,
-    `a${codes.map((code) => `\\u{${code.toString(16)}}`).join("")}z`,
-  ];
-}
 
 // What a datagram holds, and what of it is shown.
 const CASES: [string | number[], string][] = [

@@ -178,6 +178,28 @@ export function quantile(values: number[], share: number): number {
   return sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
 }
 
+/**
+ * Run until what it gives is in time, so many times at most: another program may
+ * have had the processor for a moment. What run() itself throws is not forgiven.
+ */
+export async function inTime<Given>(
+  t: TestContext,
+  run: () => Promise<Given>,
+  check: (given: Given) => void,
+  tries = 3,
+): Promise<Given> {
+  while (true) {
+    const given = await run();
+    try {
+      check(given);
+      return given;
+    } catch (error) {
+      if (--tries === 0) throw error;
+      t.diagnostic(`once more: ${(error as Error).message}`);
+    }
+  }
+}
+
 /** End a network; returns how much it was given, and carried. */
 export async function summary(network: Server) {
   process.kill(network.pid, "SIGTERM");

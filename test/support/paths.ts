@@ -11,6 +11,7 @@ import type { TestContext } from "node:test";
 import { ofEachKind, on, type Runtime } from "./runtimes.ts";
 import {
   converse,
+  inTime,
   type Plan,
   quantile,
   type Result,
@@ -19,7 +20,6 @@ import {
 
 const ROWS = process.env["ROWS"]?.split(",").map(Number);
 const RUNS = Number(process.env["RUNS"] ?? 1);
-const TRIES = RUNS > 1 ? 1 : 3; // a busy machine may spoil two of them
 
 interface Demand {
   /** s: of several runs, the median must not be over this. */
@@ -125,19 +125,18 @@ async function testPath(
   const deliveries = plan.members * plan.members * plan.lines;
   const times: number[] = [];
   let seed = SEED;
-  const run = async (tries: number): Promise<void> => {
-    const result = await converse(t, runtime, ofEachKind, plan, seed++);
-    try {
-      assert(result.took <= plan.within, `${result.took} s`);
-      also?.(t, result, deliveries);
-    } catch (error) {
-      if (tries === 1) throw error;
-      t.diagnostic(`once more: ${(error as Error).message}`);
-      return await run(tries - 1);
-    }
-    times.push(result.took);
-  };
-  for (let i = 0; i < RUNS; i++) await run(TRIES);
+  for (let run = 0; run < RUNS; run++) {
+    const { took } = await inTime(
+      t,
+      () => converse(t, runtime, ofEachKind, plan, seed++),
+      (result) => {
+        assert(result.took <= plan.within, `${result.took} s`);
+        also?.(t, result, deliveries);
+      },
+      RUNS > 1 ? 1 : 3, // tries: where all are measured, none may be spoilt
+    );
+    times.push(took);
+  }
   const [middle, longest] = [quantile(times, 0.5), Math.max(...times)];
   if (RUNS > 1) t.diagnostic(`median ${middle} s, at most ${longest} s`);
   if (RUNS >= 5 && median) assert(middle <= median, `median ${middle} s`);
