@@ -151,7 +151,9 @@ function leave(code: number, text = ""): never {
 }
 
 keyboard.on("close", () => { // Ctrl+D, or a pipe's end: its lines wait for us
-  if (stdin.isTTY) leave(0, ahead > 0 ? `not sent: ${ahead} lines` : "");
+  keyboard.prompt = () => {}; // closed, it would throw
+  const end = () => leave(0, ahead > 0 ? `not sent: ${ahead} lines` : "");
+  if (stdin.isTTY) setImmediate(end); // a line that came along goes first
 });
 keyboard.on("SIGINT", () => leave(130)); // Ctrl+C: 128 + the signal's number
 process.on("SIGINT", () => leave(130));
@@ -172,11 +174,10 @@ stdout.on("error", ({ message }) => {
   leave(1, `cannot print: ${message}`);
 });
 
+const isHost = !/^(-|$|[0.:]+$|\d+$)/.test(host);
 const isPort = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535;
 if (host === "-h" || host === "--help") leave(0, USAGE);
-if (/^(-|$|[0.:]+$|\d+$)/.test(host)) {
-  leave(2, `"${host}" is not a host, ${USAGE}`);
-}
+if (!isHost) leave(2, `"${host}" is not a host, ${USAGE}`);
 if (!isPort) leave(2, `port "${port}" is not a whole number from 1 to 65535`);
 if (extra !== undefined) leave(2, `"${extra}" is one too many, ${USAGE}`);
 main().catch(({ message }: Error) =>

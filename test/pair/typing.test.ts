@@ -183,6 +183,7 @@ on(withOlderBuns, "a line is edited at the prompt", async (t, runtime) => {
   }
 });
 
+const ENDED = "exit 0, settings as before";
 const AHEAD = ["one", "", xs(37), xs(39), xs(60), "世".repeat(30), "six"];
 
 on(
@@ -215,7 +216,23 @@ on(
     desk.terminal.type("lf\rlast\r"); // in vain
     await desk.shows("");
     desk.terminal.type(CTRL_D);
-    desk.shown.push("not sent: 2 lines", "exit 0, settings as before");
+    desk.shown.push("not sent: 2 lines", ENDED);
+    await desk.shows("");
+  },
+);
+
+on(
+  withOlderBuns,
+  "a line that comes together with Ctrl+D is sent",
+  async (t, runtime) => {
+    const desk = await startDesk(t, runtime);
+    await desk.hears(">>>");
+    await desk.peer.send("next", desk.port);
+    desk.terminal.type("by");
+    await desk.shows(">>>by"); // and it has "next"
+    desk.terminal.type("e\r" + CTRL_D);
+    await desk.peer.receives("bye");
+    desk.shown.push(">>>bye", `${desk.from}next`, "", ENDED);
     await desk.shows("");
   },
 );
