@@ -19,9 +19,7 @@ const HUB = "10.0.0.2";
 const RATE = 1000; // kbit/s
 const SECONDS = 3; // of flood
 const KINDS = ["strangers", "/who", "/have"];
-// MB; Deno keeps 64 KiB for each datagram until its garbage collector comes.
-const MOST = 150;
-const MOST_DENO = 220;
+const MOST = 150; // MB
 
 on(ofEachKind, "a narrow way out", async (t, runtime) => {
   if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
@@ -57,8 +55,7 @@ on(ofEachKind, "a narrow way out", async (t, runtime) => {
           `${most.toFixed(0)} MB, a newcomer started and was in ` +
           `${took.toFixed(2)} s after the flood`,
       );
-      const limit = runtime.name === "Deno" ? MOST_DENO : MOST;
-      assert(most < limit, `the hub took ${most} MB`);
+      assert(most < MOST, `the hub took ${most} MB`);
       // A second, and what a program and its join take on a busy machine.
       assert(took < 2, `a newcomer was in after ${took} s`);
       const hello = `bob: hello after ${kind}`;
