@@ -152,7 +152,7 @@ function leave(code: number, text = ""): never {
 
 keyboard.on("close", () => { // Ctrl+D, or a pipe's end: its lines wait for us
   keyboard.prompt = () => {}; // closed, it would throw
-  const end = () => leave(0, ahead > 0 ? `not sent: ${ahead} lines` : "");
+  const end = () => leave(0, ahead > 0 ? `lines not sent: ${ahead}` : "");
   if (stdin.isTTY) setImmediate(end); // a line that came along goes first
 });
 keyboard.on("SIGINT", () => leave(130)); // Ctrl+C: 128 + the signal's number

@@ -161,7 +161,7 @@ function showAhead() {
 function skip(n: number) {
   const there = [...ahead.keys()].filter((one) => one <= n);
   const missed = n - have - there.length;
-  if (missed > 0) heard.push(`* you missed ${missed} lines`);
+  if (missed > 0) heard.push(`* lines that you missed: ${missed}`);
   known = Math.max(known, n);
   for (const one of [...there.sort((a, b) => a - b), n + 1]) {
     have = Math.max(have, one - 1);
@@ -408,7 +408,7 @@ function end(problem = "") {
   keyboard.close();
   const lost = [...givenUp, ...unsaid].filter((line) => line !== "/quit");
   if (problem) console.error(problem);
-  if (lost.length > 0) console.error(`${lost.length} lines were not delivered`);
+  if (lost.length > 0) console.error(`lines not delivered: ${lost.length}`);
   process.exitCode ||= problem || lost.length > 0 ? 1 : 0;
   if (terminal) process.exit(); // in a pipe, what is shown may still wait there
 }

@@ -350,7 +350,7 @@ on(ofEachKind, "on the way in", async (t, runtime) => {
     await hub.awaits(/^\/have 8 9-1499 1502-1999$/);
     await hub.answer("/gone 1998", "1999 bob: nearly late", "/sent 2000");
     await member.prints(
-      "* 127.0.0.1:9 joined (2 here)\n* you missed 1988 lines\n" +
+      "* 127.0.0.1:9 joined (2 here)\n* lines that you missed: 1988\n" +
         "bob: ahead\nbob: too\nbob: nearly late\nbob: late\n",
     );
     await hub.awaits(/^\/have 2000$/);
@@ -359,7 +359,7 @@ on(ofEachKind, "on the way in", async (t, runtime) => {
     await hub.news("2003 bob: behind a gap");
     await hub.awaits(/^\/have 2000 2001-2002$/);
     await hub.answer("/gone 2002");
-    await member.prints("* you missed 2 lines\nbob: behind a gap\n");
+    await member.prints("* lines that you missed: 2\nbob: behind a gap\n");
   });
 
   await t.test("a name that it has got before it had to move", async () => {
@@ -380,7 +380,7 @@ on(ofEachKind, "a full group, and lines to say", async (t, runtime) => {
   assert.equal(await member.exits(), 1);
   assert.match(
     member.stderr,
-    /^\* the group is full.*\n2 lines were not delivered\n$/,
+    /^\* the group is full.*\nlines not delivered: 2\n$/,
   );
 });
 
@@ -423,7 +423,7 @@ on(ofEachKind, "Ctrl+C where no hub is", async (t, runtime) => {
   assert.equal(await member.exits(), 130);
   const ms = performance.now() - since;
   assert(ms < 900, `after ${ms} ms, as if there were somebody to tell`);
-  assert.match(member.stderr, /\n1 lines were not delivered\n$/);
+  assert.match(member.stderr, /\nlines not delivered: 1\n$/);
 });
 
 on(ofEachKind, "Ctrl+C behind lines on their way", async (t, runtime) => {

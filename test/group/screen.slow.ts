@@ -164,7 +164,7 @@ on(ofEachKind, "a server that does not answer", async (t, runtime) => {
   await alice.until(() =>
     /\nexit 130, settings as before\n$/.test(alice.screen)
   );
-  assert.match(alice.screen, /\n1 lines were not delivered\nexit 130/);
+  assert.match(alice.screen, /\nlines not delivered: 1\nexit 130/);
 });
 
 on(ofEachKind, "Ctrl+Z and fg", async (t, runtime) => {

@@ -216,7 +216,7 @@ on(
     desk.terminal.type("lf\rlast\r"); // in vain
     await desk.shows("");
     desk.terminal.type(CTRL_D);
-    desk.shown.push("not sent: 2 lines", ENDED);
+    desk.shown.push("lines not sent: 2", ENDED);
     await desk.shows("");
   },
 );
