@@ -12,6 +12,7 @@ import { startHub } from "../support/group.ts";
 import { memory, NOT_LINUX } from "../support/kernel.ts";
 import { commandOf, listening, type Server, start } from "../support/pair.ts";
 import { Program, PROJECT } from "../support/processes.ts";
+import { median, quantile } from "../support/quantile.ts";
 import { type Runtime, runtimes } from "../support/runtimes.ts";
 import type { Counts } from "./load.ts";
 import {
@@ -20,13 +21,11 @@ import {
   end,
   figure,
   inFiles,
-  median,
   NODE,
   processorClock,
   progress,
   PYTHON,
   pythonCommand,
-  quantile,
   ratios,
   scratch,
   silent,

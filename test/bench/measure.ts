@@ -8,6 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import type { TestContext } from "node:test";
 import { endGroup, PROJECT } from "../support/processes.ts";
+import { quantile } from "../support/quantile.ts";
 import { type Runtime, runtimes } from "../support/runtimes.ts";
 
 // ---- Programs ----
@@ -100,15 +101,6 @@ export function processorClock(...pids: number[]): () => number {
 // ---- Figures ----
 
 export const sum = (all: number[]) => all.reduce((a, b) => a + b, 0);
-
-export function quantile(all: number[], share: number): number {
-  const sorted = [...all].sort((a, b) => a - b);
-  const at = (sorted.length - 1) * share;
-  const [low = NaN, high = low] = sorted.slice(Math.floor(at));
-  return low + (high - low) * (at % 1);
-}
-
-export const median = (all: number[]) => quantile(all, 0.5);
 
 /** "1,234", "12.3" or "1.23": three digits are enough. */
 export function figure(n: number): string {

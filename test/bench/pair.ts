@@ -13,13 +13,13 @@ import {
   Program,
   PROJECT,
 } from "../support/processes.ts";
+import { median } from "../support/quantile.ts";
 import { type Runtime, runtimes } from "../support/runtimes.ts";
 import {
   bench,
   end,
   figure,
   inFiles,
-  median,
   processorClock,
   progress,
   PYTHON,

@@ -10,7 +10,7 @@ import {
   type Raw,
   startHub,
 } from "../support/group.ts";
-import { quantile } from "../support/conversation.ts";
+import { quantile } from "../support/quantile.ts";
 import { idle, memory, NOT_LINUX } from "../support/kernel.ts";
 import { startPiped } from "../support/pair.ts";
 import type { Program } from "../support/processes.ts";

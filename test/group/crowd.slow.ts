@@ -10,12 +10,8 @@ import { startHub } from "../support/group.ts";
 import { memory, socketOf } from "../support/kernel.ts";
 import { commandOf, type Server } from "../support/pair.ts";
 import { Program } from "../support/processes.ts";
-import {
-  gather,
-  inTime,
-  type Member,
-  quantile,
-} from "../support/conversation.ts";
+import { gather, inTime, type Member } from "../support/conversation.ts";
+import { quantile } from "../support/quantile.ts";
 import { here, ofEachKind, on, share } from "../support/runtimes.ts";
 
 const TALKERS = 19;

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import process from "node:process";
 import {
   count,
   join,
@@ -11,7 +10,7 @@ import {
   startHub,
 } from "../support/group.ts";
 import { escaped } from "../support/escaped.ts";
-import { generator, randomBytes } from "../support/random.ts";
+import { generator, randomBytes, SEED } from "../support/random.ts";
 import { ofEachKind, on } from "../support/runtimes.ts";
 
 // What could move the cursor or turn text around on a reader's screen.
@@ -459,11 +458,8 @@ on(ofEachKind, "a member that is no longer there", async (t, runtime) => {
 });
 
 on(ofEachKind, "2,000 random datagrams", async (t, runtime) => {
-  const seed = Number(
-    process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32),
-  );
-  t.diagnostic(`SEED=${seed} repeats this test`);
-  const random = generator(seed);
+  t.diagnostic(`SEED=${SEED} repeats this test`);
+  const random = generator(SEED);
   const hub = await startHub(t, runtime);
   const watcher = await joinRaw(t, hub.port, "watcher");
   const client = await join(t, others(runtime)[0]!, "client", hub.port);

@@ -2,7 +2,8 @@
 // names, nothing missing, nothing twice, and no notice to the others.
 
 import { describe } from "node:test";
-import { converse, type Plan, SEED } from "../support/conversation.ts";
+import { converse, type Plan } from "../support/conversation.ts";
+import { SEED } from "../support/random.ts";
 import { ofEachKind, on } from "../support/runtimes.ts";
 
 const PATHS = [

@@ -17,8 +17,8 @@ import { startHubOn } from "../support/group.ts";
 import { freePort } from "../support/kernel.ts";
 import { type Server, startNetwork } from "../support/pair.ts";
 import { endGroup, type Program } from "../support/processes.ts";
-import { generator } from "../support/random.ts";
-import { Member, SEED } from "../support/conversation.ts";
+import { generator, SEED } from "../support/random.ts";
+import { Member } from "../support/conversation.ts";
 import { ofEachKind, on } from "../support/runtimes.ts";
 
 const SECONDS = Number(process.env["SECONDS"] ?? 60);

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import process from "node:process";
 import { escaped } from "../support/escaped.ts";
 import { startServer } from "../support/pair.ts";
-import { generator, randomBytes } from "../support/random.ts";
+import { generator, randomBytes, SEED } from "../support/random.ts";
 import { onEveryRuntime } from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
 
@@ -57,11 +56,9 @@ onEveryRuntime("what a server shows of a datagram", async (t, runtime) => {
   assert.equal(server.stderr, "");
 });
 
-const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32));
-
 onEveryRuntime("2,000 random datagrams", async (t, runtime) => {
-  t.diagnostic(`SEED=${seed} repeats this test`);
-  const random = generator(seed);
+  t.diagnostic(`SEED=${SEED} repeats this test`);
+  const random = generator(SEED);
   const server = await startServer(t, runtime);
   const peer = await openPeer(t);
   server.write("next\n".repeat(2000));

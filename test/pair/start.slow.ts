@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { networkInterfaces } from "node:os";
 import type { TestContext } from "node:test";
 import { start, startClient, startServer } from "../support/pair.ts";
 import {
@@ -12,7 +11,7 @@ import {
   withOlderBuns,
 } from "../support/runtimes.ts";
 import { greet } from "../support/transcript.ts";
-import { openPeer } from "../support/udp.ts";
+import { NO_IPV6, openPeer } from "../support/udp.ts";
 
 /** The program ends with this code and one line on stderr that names the value. */
 async function refuses(
@@ -86,9 +85,6 @@ onEveryRuntime("a question for help", async (t, runtime) => {
   }
 });
 
-const IPV6 = Object.values(networkInterfaces()).flat()
-  .some((one) => one?.address === "::1");
-
 // A server's host, what a client has for it, the address that is then shown.
 const HOSTS: [string, string, string[], RegExp][] = [
   ["0.0.0.0 is any address of its own", "0.0.0.0", [HERE], /127\.0\.0\.1/],
@@ -98,7 +94,7 @@ const HOSTS: [string, string, string[], RegExp][] = [
 
 for (const [title, host, spellings, address] of HOSTS) {
   on(ofEachKind, title, async (t, runtime) => {
-    if (host === "::1" && !IPV6) return t.skip("this machine has no IPv6");
+    if (host === "::1" && NO_IPV6) return t.skip(NO_IPV6);
     const server = await startServer(t, runtime, host);
     for (const spelling of spellings) {
       const client = await startClient(t, runtime, server.port, spelling);

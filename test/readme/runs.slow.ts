@@ -3,7 +3,6 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { networkInterfaces } from "node:os";
 import process from "node:process";
 import { test, type TestContext } from "node:test";
 import { bound, freePort, idle, NOT_LINUX } from "../support/kernel.ts";
@@ -11,6 +10,7 @@ import { fileText, pages, runtimeNamed, withoutPorts } from "./pages.ts";
 import { ENVIRONMENT, Program, PROJECT } from "../support/processes.ts";
 import { on, type Runtime, runtimes } from "../support/runtimes.ts";
 import { CTRL_C, Terminal } from "../support/terminal.ts";
+import { NO_IPV6 } from "../support/udp.ts";
 
 /** A program in a terminal ends by Ctrl+C. */
 async function interrupt(terminal: Terminal, code = "130") {
@@ -35,8 +35,6 @@ type Way = (
   words: string[],
 ) => Promise<void>;
 
-const IPV6 = Object.values(networkInterfaces()).flat()
-  .some((one) => one?.address === "::1");
 const HOST = "(?: (127\\.0\\.0\\.1|0\\.0\\.0\\.0|::1|::)(?: \\d+)?)?";
 
 /** How to see that a script works, on free ports in place of its own. */
@@ -148,7 +146,7 @@ for (const [command, place] of places) {
   } else {
     on([runtime], title, async (t) => {
       if (NOT_LINUX) return t.skip(NOT_LINUX);
-      if (script.includes(" ::") && !IPV6) return t.skip("no IPv6 here");
+      if (script.includes(" ::") && NO_IPV6) return t.skip(NO_IPV6);
       await way(t, runtime, pattern.exec(script)!.slice(1));
     });
   }

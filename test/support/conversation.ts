@@ -4,17 +4,13 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import process from "node:process";
 import type { TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { startHub } from "./group.ts";
 import { commandOf, type Server, startNetwork } from "./pair.ts";
 import { endWith, ENVIRONMENT, PROJECT } from "./processes.ts";
+import { quantile } from "./quantile.ts";
 import type { Runtime } from "./runtimes.ts";
-
-export const SEED = Number(
-  process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32),
-);
 
 /** A member in a pipe. */
 export class Member {
@@ -173,11 +169,6 @@ export interface Result {
 }
 
 /** The value below which this share of them is. */
-export function quantile(values: number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
-}
-
 /**
  * Run until what it gives is in time, so many times at most: another program may
  * have had the processor for a moment. What run() itself throws is not forgiven.

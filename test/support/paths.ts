@@ -8,15 +8,10 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import type { TestContext } from "node:test";
+import { quantile } from "./quantile.ts";
+import { SEED } from "./random.ts";
 import { ofEachKind, on, type Runtime } from "./runtimes.ts";
-import {
-  converse,
-  inTime,
-  type Plan,
-  quantile,
-  type Result,
-  SEED,
-} from "./conversation.ts";
+import { converse, inTime, type Plan, type Result } from "./conversation.ts";
 
 const ROWS = process.env["ROWS"]?.split(",").map(Number);
 const RUNS = Number(process.env["RUNS"] ?? 1);

@@ -1,4 +1,12 @@
-// Datagrams that nobody would think of, the same ones for the same seed.
+// Dice that fall the same way for the same seed, and datagrams that nobody
+// would think of.
+
+import process from "node:process";
+
+/** The environment's, so that a test that told its own can be repeated. */
+export const SEED = Number(
+  process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32),
+);
 
 const PIECES = ["\n", "\r\n", "\x1b[2J", "\u202e", "\u2028", "👩‍👧", "汉", ">>>"];
 

@@ -3,7 +3,14 @@
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { networkInterfaces } from "node:os";
 import type { TestContext } from "node:test";
+
+const addresses = Object.values(networkInterfaces()).flat();
+/** Why a test of it is skipped, or "". */
+export const NO_IPV6 = addresses.some((one) => one?.address === "::1")
+  ? ""
+  : "this machine has no IPv6";
 
 const DEADLINE = 30_000; // ms
 
