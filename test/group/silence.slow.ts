@@ -49,7 +49,7 @@ async function sleeps(t: TestContext, runtime: Runtime, seconds: number) {
   }
   agree([one!, two!], said);
   const missed = () =>
-    sleeper!.notices.map((one) => Number(/missed (\d+)/.exec(one)?.[1] ?? 0))
+    sleeper!.notices.map((one) => Number(/missed: (\d+)/.exec(one)?.[1] ?? 0))
       .reduce((sum, n) => sum + n, 0);
   await sleeper!.until(() => sleeper!.shown.at(-1) === one!.shown.at(-1), 5000);
   t.diagnostic(`shown ${sleeper!.shown.length}, missed ${missed()}, of ${all}`);
