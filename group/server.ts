@@ -137,7 +137,7 @@ function leave(member: Member, how: string) {
 // ---- A datagram comes in ----
 
 const DATAGRAM = 1200; // bytes, what QUIC asks of a path (RFC 9000, 14)
-const SHARE = 16_384; // bytes of a member in a round, so that others come next
+const SHARE = 12_288; // bytes of a member in a round, so that others come next
 const HEAD = /^#([0-9a-f]{16}) (\d{1,15})(?:\n|$)/; // token and time
 const GOODBYE = "* goodbye";
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
