@@ -168,7 +168,6 @@ export interface Result {
   bytes: number; // of these, with headers
 }
 
-/** The value below which this share of them is. */
 /**
  * Run until what it gives is in time, so many times at most: another program may
  * have had the processor for a moment. What run() itself throws is not forgiven.
