@@ -57,7 +57,7 @@ interface Member extends Sender {
   sent: number; // it was sent our lines up to this one
   said: number; // we have taken its lines up to this one
   reply: string; // to that one, if it was a command
-  budget: number; // what it may still cost in this round, bytes
+  budget: number; // what it may still cost, bytes
   own: number; // so many of the lines that not everybody has are its own
 }
 const known = new Map<string, Member>(); // by token or id, here or lately gone
@@ -95,7 +95,7 @@ function admit(sender: Sender, line: string): Member | undefined {
   const lines = { said, reply, since: out, have: out, sent: out };
   const taken = here.has(fold(id)); // by who had this address, and moved
   const alias = taken ? `${id}+${last}` : id;
-  const rest = { name: alias, here: true, silence: 0, budget: SHARE, own: 0 };
+  const rest = { name: alias, here: true, silence: 0, budget: SAVED, own: 0 };
   const member = { ...sender, ...lines, ...rest };
   known.set(token || id, member);
   here.set(fold(alias), member);
@@ -137,13 +137,14 @@ function leave(member: Member, how: string) {
 // ---- A datagram comes in ----
 
 const DATAGRAM = 1200; // bytes, what QUIC asks of a path (RFC 9000, 14)
-const SHARE = 12_288; // bytes of a member in a round, so that others come next
+const SHARE = 8192; // bytes of a member in a round, so that others come next
+const SAVED = 4 * SHARE; // of one that was quiet: netcat sends a paste at once
 const HEAD = /^#([0-9a-f]{16}) (\d{1,15})(?:\n|$)/; // token and time
 const GOODBYE = "* goodbye";
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 // What could move the cursor or turn text around on a reader's screen
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-const strangers = { budget: SHARE }; // one for all of them
+const strangers = { budget: 2 * SHARE }; // one for all of them
 
 function receive(msg: Buffer, { address, port }: RemoteInfo) {
   startRounds(); // they bring new budgets
@@ -316,7 +317,7 @@ async function makeRounds() {
     }
     let [range, news]: [string, Buffer[]] = ["", []];
     for (const one of new Set([...everyone, ...asking.keys()])) {
-      one.budget = SHARE;
+      one.budget = Math.min(Math.max(one.budget, 0) + SHARE, SAVED);
       const upTo = Math.min(out, one.have + WINDOW);
       if (range !== `${one.here} ${one.sent} ${upTo}`) {
         range = `${one.here} ${one.sent} ${upTo}`;
@@ -333,7 +334,7 @@ async function makeRounds() {
       while (unsent > BURST) await timers.setImmediate();
     }
     await timers.setTimeout(REST);
-    strangers.budget = SHARE;
+    strangers.budget = 2 * SHARE;
   }
   busy = false;
 }

@@ -103,14 +103,14 @@ async function cost(
 }
 
 describe("members that never say what they have", { concurrency: 3 }, () => {
-  on(ofEachKind, "100,000 lines, and nobody has any", async (t, runtime) => {
+  on(ofEachKind, "50,000 lines, and nobody has any", async (t, runtime) => {
     if (NOT_LINUX) return t.skip(NOT_LINUX);
     const hub = await startHub(t, runtime);
     const talker = await joinProgram(t, hub.port, "talker");
     // These never say what they have, nor that they lack anything.
     await joinProgram(t, hub.port, "ann");
     await joinRaw(t, hub.port, "ben");
-    const mb = await cost(hub, talking(talker, "line", 60, 2), 100_000);
+    const mb = await cost(hub, talking(talker, "line", 60, 1), 50_000);
     t.diagnostic(`the lines cost ${mb.toFixed()} MB`);
     assert(mb < 60, `the lines cost ${mb} MB`);
   }, 90_000);
@@ -120,7 +120,7 @@ on(ofEachKind, "100 ask for all that there is", async (t, runtime) => {
   if (NOT_LINUX) return t.skip(NOT_LINUX);
   const hub = await startHub(t, runtime);
   const talker = await joinProgram(t, hub.port, "talker");
-  await talking(talker, "x".repeat(1000), 1, 6)(1100);
+  await talking(talker, "x".repeat(1000), 1, 3)(1100);
   const members: Raw[] = [];
   while (members.length < 100) {
     members.push(await joinProgram(t, hub.port, `m${members.length}`));
@@ -149,7 +149,7 @@ describe("a console", { concurrency: 3 }, () => {
     if (NOT_LINUX) return t.skip(NOT_LINUX);
     const hub = await startHub(t, runtime, { unread: true });
     const talker = await joinProgram(t, hub.port, "talker");
-    const talk = talking(talker, "x".repeat(1000), 1, 6);
+    const talk = talking(talker, "x".repeat(1000), 1, 3);
     await talk(3000);
     hub.read();
     while (!hub.stdout.includes("* lines are missing here\n")) await talk(20);
@@ -170,7 +170,7 @@ describe("a big burst", { concurrency: 3 }, () => {
       while (members.length < 20) {
         members.push(await joinProgram(t, hub.port, `m${members.length}`));
       }
-      const talk = talking(talker, "x".repeat(1000), 1, 6);
+      const talk = talking(talker, "x".repeat(1000), 1, 3);
       await talk(1000); // of which each is sent the first 512
       process.kill(-hub.pid, "SIGSTOP");
       for (const one of members) {

@@ -66,6 +66,7 @@ async function flood(
     await pause(100);
   }
   clearInterval(watch);
+  await flooder.exits();
   const delays: number[] = [];
   for (const { shown, times } of members) {
     for (const [i, line] of shown.entries()) {
@@ -91,7 +92,6 @@ const lightest = here.find(({ name }) => name === "Bun") ?? here[0]!;
 on(ofEachKind, "one floods", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const members = await gather(t, [lightest], TALKERS, hub.port);
-  // Each hub has a share of them; the one before has gone without a word.
   const kinds = chosen ?? share(KINDS, runtime, ofEachKind);
   for (const kind of kinds) {
     await t.test(kind, async (t) => {

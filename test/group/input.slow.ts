@@ -257,6 +257,18 @@ on(ofEachKind, "nonsense", async (t, runtime) => {
   });
 });
 
+on(ofEachKind, "lines pasted by hand, each a datagram", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const bob = await joinRaw(t, hub.port, "bob");
+  const pasted = Array.from({ length: 25 }, (_, i) => `line ${i}`);
+  await Promise.all(pasted.map((line) => bob.send(line)));
+  await bob.hears("bob: line 24");
+  assert.deepEqual(
+    bob.heard.filter((line) => line.startsWith("bob: ")),
+    pasted.map((line) => `bob: ${line}`),
+  );
+});
+
 on(ofEachKind, "a program's requests", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const alice = await joinProgram(t, hub.port, "alice");

@@ -44,7 +44,7 @@ on(ofEachKind, "a narrow way out", async (t, runtime) => {
       const watch = setInterval(() => {
         most = Math.max(most, memory(hub.pid).all);
       }, 100);
-      await flooder.exits();
+      await flooder.until(() => flooder.stdout.includes("sent"));
       const over = performance.now();
       const bob = new Member(t, here.of(on!), "bob", hub.port, HUB);
       await bob.until(() => bob.joined, 60_000);

@@ -1,13 +1,16 @@
 // A member that floods: it joins, and then sends for so many seconds what is
 // named, as fast as the hub takes it out of its socket: what the kernel would
-// drop tells nothing about the hub.
+// drop tells nothing about the hub. Then it says how much it sent, and quits.
 //
 //   flooder.ts HOST PORT KIND SECONDS
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import process from "node:process";
-import { setImmediate as turn } from "node:timers/promises";
+import {
+  setImmediate as turn,
+  setTimeout as pause,
+} from "node:timers/promises";
 import { socketOf } from "./kernel.ts";
 
 const [host = "", port = "", kind = "", seconds = ""] = process.argv.slice(2);
@@ -43,6 +46,7 @@ const make = KINDS[kind] ?? (() => process.exit(2));
 
 const socket = createSocket("udp4", (bytes) => {
   for (const line of bytes.toString().split("\n")) {
+    if (line === "* goodbye") process.exit();
     const [word = "", first = ""] = line.split(" ");
     if (word === "/join") send(`/join ${first} flooder 0\n`);
     else if (word === "/welcome" && !joined) {
@@ -56,7 +60,7 @@ const socket = createSocket("udp4", (bytes) => {
 });
 
 function send(text: string): Promise<void> {
-  const stranger = kind === "strangers" && joined;
+  const stranger = kind === "strangers" && joined && !text;
   const from = stranger ? randomBytes(8).toString("hex") : token;
   const datagram = Buffer.from(`#${from} ${++time}\n${text}`).subarray(
     0,
@@ -81,7 +85,10 @@ async function flood() {
     do await turn(); while (waiting() > WAITING);
   }
   console.log(`sent ${sent}`);
-  process.exit();
+  while (true) {
+    await send("/quit\n");
+    await pause(100); // for an answer, and for its share
+  }
 }
 
 void send("/join 0 flooder 0\n");
