@@ -200,10 +200,9 @@ let poll = 1000; // ms until we ask for news
 /** Is the next request due? */
 function isDue(now: number): boolean {
   if (requestedAt > 0) {
-    // Where datagrams get lost, a short silence does not mean much.
-    const short = Math.min(silence(time), 1000) / usual;
-    const wait = silence(now) > AWAY ? 3000 : short;
-    return now >= time + Math.max(1.5 * rtt, 100, wait);
+    const wait = silence(now) > AWAY ? 3000 : Math.min(silence(time), 1000);
+    // Where datagrams get lost, silence does not mean much.
+    return now >= time + Math.max(1.5 * rtt, 100, wait / Math.trunc(usual));
   }
   if (unsaid.length > 0) return now >= pausedUntil;
   if (!joined || have - acked >= NEWS) return true;

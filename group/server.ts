@@ -57,7 +57,7 @@ interface Member extends Sender {
   sent: number; // it was sent our lines up to this one
   said: number; // we have taken its lines up to this one
   reply: string; // to that one, if it was a command
-  budget: number; // what it may still cost, bytes
+  budget: number; // what it may still cost: bytes, and more for each line
   own: number; // so many of the lines that not everybody has are its own
 }
 const known = new Map<string, Member>(); // by token or id, here or lately gone
@@ -87,8 +87,8 @@ function admit(sender: Sender, line: string): Member | undefined {
     if (unsent < UNSENT) send(to, head(token, time), Buffer.from(text));
     return undefined;
   }
-  if (isNew && !isRoom()) return undefined;
   const tenant = all.find((one) => one.id === id && one.token !== token);
+  if ((isNew || tenant) && !isRoom()) return undefined;
   if (tenant) leave(tenant, "left"); // an address is one program's
   if (!isNew) return former;
   const { said = count(k), reply = "" } = former ?? {};
@@ -287,7 +287,7 @@ const REST = 10; // ms in which the lines of a busy group wait for each other
 const BURST = 50; // datagrams until we look what has come meanwhile
 const UNSENT = 256; // such datagrams, then strangers get no answer
 const ROOM = DATAGRAM - 43; // bytes beside the longest head
-const LINE = ROOM - 10; // bytes of a line between its number and newline
+const LINE = ROOM - 61; // bytes of a line beside its number, /said and /sent
 const asking = new Map<Member, string[]>(); // who gets an answer, and which
 let unsent = 0; // datagrams in the runtime's hands
 let busy = false; // there are rounds
@@ -306,7 +306,7 @@ async function makeRounds() {
     out = last;
     const others = [...here.values()];
     // On a narrow path the last ones lose: begin elsewhere each time.
-    const everyone = others.splice(turn % (others.length || 1)).concat(others);
+    const everyone = others.splice(last % (others.length || 1)).concat(others);
     for (const one of everyone) if (!one.token) one.have = out; // by hand
     const haves = everyone.map(({ have }) => have).filter((n) => n >= overdue);
     floor = Math.min(out, ...haves);
@@ -398,7 +398,8 @@ function everySecond() {
   overdue = history.shift() ?? 0;
   history.push(last);
   for (const member of here.values()) {
-    member.silence++; // not by the clock: it may have been us who was stopped
+    // Not by the clock: it may have been us who was stopped.
+    if (member.silence++ > 0) member.budget = SAVED;
     const isMute = member.silence > SILENCE && isRoom();
     if (isMute) leave(member, "timed out (2 minutes)");
   }

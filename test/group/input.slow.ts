@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
 import {
   count,
   join,
@@ -36,7 +37,7 @@ const SAID: [string | number[], string][] = [
   ["* bob left (0 here)", "* bob left (0 here)"],
   ["bob: I said that", "bob: I said that"],
   ["7 bob: nor that", "7 bob: nor that"],
-  ["x".repeat(1100), "x".repeat(1100)],
+  ["x".repeat(1050), "x".repeat(1050)],
 ];
 
 // What cannot be had as a name, and why.
@@ -260,13 +261,32 @@ on(ofEachKind, "nonsense", async (t, runtime) => {
 on(ofEachKind, "lines pasted by hand, each a datagram", async (t, runtime) => {
   const hub = await startHub(t, runtime);
   const bob = await joinRaw(t, hub.port, "bob");
-  const pasted = Array.from({ length: 25 }, (_, i) => `line ${i}`);
-  await Promise.all(pasted.map((line) => bob.send(line)));
-  await bob.hears("bob: line 24");
-  assert.deepEqual(
-    bob.heard.filter((line) => line.startsWith("bob: ")),
-    pasted.map((line) => `bob: ${line}`),
-  );
+  for (const time of ["once", "again"]) {
+    bob.forget();
+    const pasted = Array.from({ length: 25 }, (_, i) => `${time} ${i}`);
+    await Promise.all(pasted.map((line) => bob.send(line)));
+    await bob.hears(`bob: ${time} 24`);
+    const said = bob.heard.filter((line) => line.startsWith("bob: "));
+    assert.deepEqual(said, pasted.map((line) => `bob: ${line}`));
+    await pause(2000); // who was quiet has saved up
+  }
+});
+
+on(ofEachKind, "the longest line by hand", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinProgram(t, hub.port, "alice");
+  const bob = await joinRaw(t, hub.port, "bob");
+  let length = 1200;
+  do {
+    bob.forget();
+    await bob.send("x".repeat(--length));
+    await bob.until(() => bob.lines.length > 0);
+  } while (bob.lines[0] === "* too long, not said");
+  t.diagnostic(`it has ${length} bytes`);
+  const n = bob.have;
+  alice.forget();
+  await alice.ask(`/have ${n - 1} ${n}-${n}`); // lost, and sent again
+  assert(alice.lines.includes(`${n} bob: ${"x".repeat(length)}`));
 });
 
 on(ofEachKind, "a program's requests", async (t, runtime) => {
