@@ -75,7 +75,7 @@ function receive(msg: Buffer) {
     // Behind Ctrl+Z and `fg` it would be a matter of hours.
     const trip = Math.min(Math.max(now - Number(asked), 1), 2000);
     rtt = run === "" ? trip : 0.875 * rtt + 0.125 * trip; // RFC 6298
-    usual = 0.75 * usual + 0.25 * tries;
+    usual = 0.85 * usual + 0.15 * Math.min(tries, 6); // more: it was away
     [requestedAt, tries, complete] = [0, 0, true];
   }
   for (const line of lines) hear(line, isAnswer, itsRun);

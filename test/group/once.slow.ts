@@ -2,6 +2,7 @@
 // is away is not asked all the time.
 
 import assert from "node:assert/strict";
+import process from "node:process";
 import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { startHub } from "../support/group.ts";
@@ -68,6 +69,15 @@ function asked({ copies }: Relay): Map<number, number> {
 
 async function away(t: TestContext, runtime: Runtime) {
   const { hub, relay, members } = await pair(t, runtime, 0);
+  // Some seconds of silence are not the rule.
+  process.kill(-hub.pid, "SIGSTOP");
+  for (const one of members) one.say("are you there?");
+  await pause(3000);
+  process.kill(-hub.pid, "SIGCONT");
+  const all = members.length;
+  const said = (one: Member) =>
+    one.shown.filter((line) => line.endsWith("are you there?")).length;
+  for (const one of members) await one.until(() => said(one) === all, 10_000);
   endGroup(hub.pid);
   relay.copies = [];
   for (const one of members) one.say("is anybody there?");
