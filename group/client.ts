@@ -75,7 +75,7 @@ function receive(msg: Buffer) {
     // Behind Ctrl+Z and `fg` it would be a matter of hours.
     const trip = Math.min(Math.max(now - Number(asked), 1), 2000);
     rtt = run === "" ? trip : 0.875 * rtt + 0.125 * trip; // RFC 6298
-    usual = 0.85 * usual + 0.15 * Math.min(tries, 6); // more: it was away
+    usual = 0.75 * usual + 0.25 * tries;
     [requestedAt, tries, complete] = [0, 0, true];
   }
   for (const line of lines) hear(line, isAnswer, itsRun);
@@ -202,7 +202,7 @@ function isDue(now: number): boolean {
   if (requestedAt > 0) {
     const wait = silence(now) > AWAY ? 3000 : Math.min(silence(time), 1000);
     // Where datagrams get lost, silence does not mean much.
-    return now >= time + Math.max(1.5 * rtt, 100, wait / Math.trunc(usual));
+    return now >= time + Math.max(1.5 * rtt, 100, wait / usual);
   }
   if (unsaid.length > 0) return now >= pausedUntil;
   if (!joined || have - acked >= NEWS) return true;
