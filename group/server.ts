@@ -138,13 +138,14 @@ function leave(member: Member, how: string) {
 
 const DATAGRAM = 1200; // bytes, what QUIC asks of a path (RFC 9000, 14)
 const SHARE = 4096; // bytes of a member in a round, so that others come next
+const STRANGERS = 4 * SHARE; // of all who are not members
 const SAVED = 8 * SHARE; // of one that was quiet: netcat sends a paste at once
 const HEAD = /^#([0-9a-f]{16}) (\d{1,15})(?:\n|$)/; // token and time
 const GOODBYE = "* goodbye";
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 // What could move the cursor or turn text around on a reader's screen
 const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-const strangers = { budget: 4 * SHARE }; // one for all of them
+const strangers = { budget: STRANGERS }; // one for all of them
 
 function receive(msg: Buffer, { address, port }: RemoteInfo) {
   startRounds(); // they bring new budgets
@@ -300,7 +301,7 @@ function startRounds() {
 
 /** Answer who asked, send everyone what is new, rest, and so on. */
 async function makeRounds() {
-  for (let turn = 0; asking.size > 0 || last > out || turn === 0; turn++) {
+  do {
     if (unread) screen &&= "* lines are missing here\n";
     else [unread, screen] = [!print(screen), ""];
     out = last;
@@ -334,8 +335,8 @@ async function makeRounds() {
       while (unsent > BURST) await timers.setImmediate();
     }
     await timers.setTimeout(REST);
-    strangers.budget = 4 * SHARE;
-  }
+    strangers.budget = STRANGERS;
+  } while (asking.size > 0 || last > out);
   busy = false;
 }
 

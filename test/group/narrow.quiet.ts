@@ -58,9 +58,9 @@ on(ofEachKind, "a narrow way out", async (t, runtime) => {
     const watch = setInterval(() => {
       most = Math.max(most, memory(hub.pid).all);
     }, 100);
+    t.after(() => clearInterval(watch));
     await flooder.until(() => flooder.stdout.includes("sent"));
     const after = await comesIn(t);
-    clearInterval(watch);
     t.diagnostic(
       `${kind}, hub on ${runtime.name}: ${flooder.stdout.split("\n")[1]}, ` +
         `${most.toFixed(0)} MB, a newcomer started and was in ` +
