@@ -74,8 +74,9 @@ function receive(msg: Buffer) {
   if (isAnswer) {
     // Behind Ctrl+Z and `fg` it would be a matter of hours.
     const trip = Math.min(Math.max(now - Number(asked), 1), 2000);
+    // If it came as soon as ever, the tries before it were lost, not late.
+    if (trip < 2 * rtt) usual = 0.75 * usual + 0.25 * tries;
     rtt = run === "" ? trip : 0.875 * rtt + 0.125 * trip; // RFC 6298
-    usual = 0.75 * usual + 0.25 * tries;
     [requestedAt, tries, complete] = [0, 0, true];
   }
   for (const line of lines) hear(line, isAnswer, itsRun);
@@ -200,9 +201,9 @@ let poll = 1000; // ms until we ask for news
 /** Is the next request due? */
 function isDue(now: number): boolean {
   if (requestedAt > 0) {
-    const wait = silence(now) > AWAY ? 3000 : Math.min(silence(time), 1000);
     // Where datagrams get lost, silence does not mean much.
-    return now >= time + Math.max(1.5 * rtt, 100, wait / usual);
+    const wait = Math.min(silence(time) / 2, 4000) / usual;
+    return now >= time + Math.max(1.5 * rtt, 100, wait);
   }
   if (unsaid.length > 0) return now >= pausedUntil;
   if (!joined || have - acked >= NEWS) return true;
@@ -243,7 +244,7 @@ function missing(): string {
   let [from, gaps] = [have + 1, ""];
   const there = [...ahead.keys()].sort((a, b) => a - b);
   for (const n of there.length > 0 ? there : [known + 1]) {
-    if (n > from && gaps.length < 200) gaps += ` ${from}-${n - 1}`;
+    if (n > from && gaps.length < 100) gaps += ` ${from}-${n - 1}`;
     from = n + 1;
   }
   return gaps;
