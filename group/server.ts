@@ -285,7 +285,7 @@ function numbered(from: number, to: number): string[] {
 
 const WINDOW = 512; // lines sent beyond those that a member says it has
 const REST = 10; // ms in which the lines of a busy group wait for each other
-const BURST = 50; // datagrams until we look what has come meanwhile
+const BURST = 30; // datagrams until we look what has come meanwhile
 const UNSENT = 256; // such datagrams, then strangers get no answer
 const ROOM = DATAGRAM - 43; // bytes beside the longest head
 const LINE = ROOM - 61; // bytes of a line beside its number, /said and /sent
