@@ -202,7 +202,8 @@ let poll = 1000; // ms until we ask for news
 function isDue(now: number): boolean {
   if (requestedAt > 0) {
     // Where datagrams get lost, silence does not mean much.
-    const wait = Math.min(silence(time) / 2, 4000) / usual;
+    const longest = leaving ? 1500 : 4000; // ms: who leaves soon gives up
+    const wait = Math.min(silence(time) / 2, longest) / usual;
     return now >= time + Math.max(1.5 * rtt, 100, wait);
   }
   if (unsaid.length > 0) return now >= pausedUntil;
