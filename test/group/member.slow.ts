@@ -23,6 +23,7 @@ class Hub {
   run = RUN;
   asked: Request = { port: 0, token: "", time: "", lines: [] };
   first = 0; // the number of the member's first line
+  #taken = -1; // the number of the last that it was told is taken
 
   constructor(peer: Peer) {
     this.#peer = peer;
@@ -32,10 +33,12 @@ class Hub {
     return this.#peer.port;
   }
 
-  /** The next request. */
+  /** The next request, but for a repeat that met the answer on its way. */
   async hears(): Promise<string[]> {
     const { text, port } = await this.#peer.receive();
     const [head = "", ...lines] = text.split("\n");
+    const said = /^\/say (\d+) /m.exec(text)?.[1];
+    if (said && Number(said) <= this.#taken) return this.hears();
     assert(Buffer.byteLength(text) <= 1200);
     const match = /^#([0-9a-f]{16}) (\d+)$/.exec(head);
     assert(match && lines.pop() === "", text); // what follows the last newline
@@ -67,7 +70,8 @@ class Hub {
 
   /** Answer that so many lines of the member's are taken. */
   takes(count: number, ...lines: string[]): Promise<void> {
-    return this.answer(...lines, `/said ${this.first + count - 1}`);
+    this.#taken = this.first + count - 1;
+    return this.answer(...lines, `/said ${this.#taken}`);
   }
 
   news(...lines: string[]): Promise<void> {
