@@ -11,6 +11,7 @@ import {
   startHubOn,
   startMember,
 } from "../support/group.ts";
+import { freePort } from "../support/kernel.ts";
 import { endGroup, type Program } from "../support/processes.ts";
 import { ofEachKind, on } from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
@@ -31,10 +32,12 @@ function rejoined(member: Program, name: string): Promise<void> {
 // They mostly wait: for members to miss their server, and to find it again.
 describe("a server", { concurrency: 10 }, () => {
   on(ofEachKind, "is killed, and back after a while", async (t, runtime) => {
-    const hub = await startHub(t, runtime);
+    const port = Number(freePort());
+    const hub = startHubOn(t, runtime, port);
     const [one, two, three] = others(runtime);
-    const alice = await join(t, one!, "alice", hub.port);
-    const bob = await join(t, two!, "bob", hub.port);
+    const alice = await join(t, one!, "alice", port);
+    alice.stderr = ""; // it may have had to wait
+    const bob = await join(t, two!, "bob", port);
     alice.write("before\n");
     await bob.until(() => bob.stdout.endsWith("alice: before\n"));
     bob.write("/name robert\n");
@@ -48,7 +51,7 @@ describe("a server", { concurrency: 10 }, () => {
       await member.complains(/^\* .*no answer from 127\.0\.0\.1:\d+/);
     }
 
-    const again = startHubOn(t, three!, hub.port);
+    const again = startHubOn(t, three!, port);
     await within(10, rejoined(alice, "alice"));
     await within(10, bob.until(() => bob.stdout.includes("* robert joined (")));
     await again.until(() => again.stdout.includes("while\n"));
@@ -70,14 +73,16 @@ describe("a server", { concurrency: 10 }, () => {
   });
 
   on(ofEachKind, "is killed, and back at once", async (t, runtime) => {
-    const hub = await startHub(t, others(runtime)[1]!);
-    const alice = await join(t, runtime, "alice", hub.port);
-    const bob = await join(t, others(runtime)[0]!, "bob", hub.port);
+    const port = Number(freePort());
+    const hub = startHubOn(t, others(runtime)[1]!, port);
+    const alice = await join(t, runtime, "alice", port);
+    alice.stderr = ""; // it may have had to wait
+    const bob = await join(t, others(runtime)[0]!, "bob", port);
 
     endGroup(hub.pid);
     await hub.exits();
     alice.write("meanwhile\n");
-    const again = startHubOn(t, runtime, hub.port);
+    const again = startHubOn(t, runtime, port);
     await within(10, rejoined(alice, "alice"));
     await within(10, rejoined(bob, "bob"));
     bob.write("after\n");

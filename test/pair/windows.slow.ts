@@ -12,7 +12,11 @@ const skip = NODE_WIN === "" && !process.env["CI"] && "NODE_WIN names no file";
 const WIDE = { cols: 120, rows: 24 };
 
 function start(t: TestContext, script: string, port: string): Terminal {
-  const settings = ["WINEDEBUG=-all", "NODE_SKIP_PLATFORM_CHECK=1"];
+  const settings = [
+    "WINEDEBUG=-all",
+    "NODE_SKIP_PLATFORM_CHECK=1",
+    "LC_ALL=C.UTF-8", // else Wine's console has no Chinese letters
+  ];
   const command = ["env", ...settings, "wine", NODE_WIN];
   return new Terminal(t, [...command, script, "127.0.0.1", port], WIDE);
 }

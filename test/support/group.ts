@@ -6,7 +6,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { socketOf } from "./kernel.ts";
+import { freePort, socketOf } from "./kernel.ts";
 import { commandOf, listening, type Server, start } from "./pair.ts";
 import { Program } from "./processes.ts";
 import { here, type Runtime, runtimes } from "./runtimes.ts";
@@ -248,11 +248,11 @@ export async function joinProgram(
   return raw;
 }
 
-/** A port that nobody else gets, and nobody answers, until it is set free. */
+/** A port that nobody answers, until it is set free; nobody else gets it then. */
 export async function silentPort(t: TestContext) {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
+  const port = Number(freePort());
+  const socket = createSocket("udp4").bind(port, "127.0.0.1");
   await once(socket, "listening");
-  const { port } = socket.address();
   let open = true;
   const free = () => {
     if (open) socket.close();
