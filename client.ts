@@ -8,11 +8,11 @@
 
 /// <reference types="node" />
 import { Buffer } from "node:buffer";
-import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { BlockList } from "node:net";
-import process from "node:process";
+import process, { stderr, stdin, stdout } from "node:process";
 import { clearScreenDown, createInterface, moveCursor } from "node:readline";
 
 const [host = "127.0.0.1", port = "6000", extra] = process.argv.slice(2);
@@ -45,7 +45,7 @@ let elsewhere = false; // we told of a reply from another address
 const silence = `no reply from ${host}:${port} yet: lost, or nobody listens, \
 which a socket that is not connected is not told. Ctrl+C ends the wait.`;
 
-type Address = Pick<RemoteInfo, "address" | "port">;
+type Address = { address: string; port: number };
 
 /** Make a listener that keeps datagrams from this address, and no other. */
 function keepFrom({ address, port }: Address) {
@@ -73,12 +73,12 @@ async function recvfrom(sk: Socket): Promise<Buffer> {
 }
 
 /** Send text in one datagram; if the system refuses, say why, return false. */
-async function sendto(sk: Socket, text: string, addr: Address) {
+async function sendto(sk: Socket, text: string, addr: Address, tries = 2) {
   const error = await new Promise<Error | null>((resolve) =>
     sk.send(text, addr.port, addr.address, resolve)
   );
-  // Bun: this is about an earlier datagram, and ours has not been sent.
-  if (error?.message.includes("ECONNREFUSED")) return sendto(sk, text, addr);
+  // Bun: this may be about an earlier datagram, and ours has not been sent.
+  if (error && tries > 1) return sendto(sk, text, addr, tries - 1);
   if (error) print(`not sent: ${error.message}`, stderr);
   return !error;
 }
@@ -94,7 +94,6 @@ function decode(msg: Buffer): string {
 
 // ---- The screen and the keyboard: on a terminal, readline edits the line ----
 
-const { stdin, stdout, stderr } = process;
 const terminal = Boolean(stdin.isTTY && stdout.isTTY);
 const options = { terminal, prompt: "", crlfDelay: Infinity };
 const keyboard = createInterface({ input: stdin, output: stdout, ...options });
@@ -104,7 +103,7 @@ let ahead = 0; // lines typed, less those that input has asked for
 /** The next line, or undefined when there are no more. */
 async function input(prompt: string): Promise<string | undefined> {
   const isTyped = ahead-- > 0;
-  keyboard.setPrompt(isTyped ? "" : prompt);
+  if (!isTyped) keyboard.setPrompt(prompt);
   if (terminal) keyboard.prompt(true);
   else stdout.write(prompt);
   const { value: line, done } = await lines.next();
@@ -131,7 +130,7 @@ function print(text: string, to: NodeJS.WritableStream = stdout) {
   if (terminal) keyboard.prompt(true);
 }
 
-/** Clear the cursor's row and so many above it. */
+/** Clear the screen, from so many rows above the cursor to its end. */
 function hide(rows: number) {
   stdout.write("\r");
   moveCursor(stdout, 0, -rows);
@@ -150,7 +149,7 @@ function leave(code: number, text = ""): never {
   process.exit(code);
 }
 
-keyboard.on("close", () => { // Ctrl+D, or a pipe's end: its lines wait for us
+keyboard.on("close", () => { // Ctrl+D; a pipe's lines still wait for main
   keyboard.prompt = () => {}; // closed, it would throw
   const end = () => leave(0, ahead > 0 ? `lines not sent: ${ahead}` : "");
   if (stdin.isTTY) setImmediate(end); // a line that came along goes first
@@ -162,6 +161,7 @@ process.on("SIGHUP", () => leave(129));
 // Ctrl+Z stops the whole job, npx and tsx too, and us in kill() until `fg`.
 keyboard.on("SIGTSTP", () => {
   const job = "deno" in process.versions ? process.pid : 0; // Deno: no 0
+  hide(keyboard.getCursorPos().rows); // the shell writes there
   stdin.setRawMode(false);
   process.kill(job, "SIGTSTP");
   stdin.setRawMode(true);

@@ -11,7 +11,7 @@ import { Buffer } from "node:buffer";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
-import process from "node:process";
+import process, { stderr, stdin, stdout } from "node:process";
 import { clearScreenDown, createInterface, moveCursor } from "node:readline";
 
 const [host = "127.0.0.1", port = "6000", extra] = process.argv.slice(2);
@@ -42,8 +42,8 @@ const MAX_SIZE = 65_507; // bytes: 65,535 less the headers of IPv4 and UDP
 const backlog: [Buffer, RemoteInfo][] = [];
 
 function keep(msg: Buffer, addr: RemoteInfo) {
-  const canAnswer = addr.port > 0;
-  if (canAnswer && backlog.length < BACKLOG) backlog.push([msg, addr]);
+  if (addr.port === 0) return; // forged: nobody can be answered there
+  if (backlog.length < BACKLOG) backlog.push([msg, addr]);
 }
 
 async function recvfrom(sk: Socket): Promise<[Buffer, RemoteInfo]> {
@@ -54,12 +54,12 @@ async function recvfrom(sk: Socket): Promise<[Buffer, RemoteInfo]> {
 }
 
 /** Send text in one datagram; if the system refuses, say why, return false. */
-async function sendto(sk: Socket, text: string, addr: RemoteInfo) {
+async function sendto(sk: Socket, text: string, addr: RemoteInfo, tries = 2) {
   const error = await new Promise<Error | null>((resolve) =>
     sk.send(text, addr.port, addr.address, resolve)
   );
-  // Bun: this is about an earlier datagram, and ours has not been sent.
-  if (error?.message.includes("ECONNREFUSED")) return sendto(sk, text, addr);
+  // Bun: this may be about an earlier datagram, and ours has not been sent.
+  if (error && tries > 1) return sendto(sk, text, addr, tries - 1);
   if (error) print(`not sent: ${error.message}`, stderr);
   return !error;
 }
@@ -75,7 +75,6 @@ function decode(msg: Buffer): string {
 
 // ---- The screen and the keyboard: on a terminal, readline edits the line ----
 
-const { stdin, stdout, stderr } = process;
 const terminal = Boolean(stdin.isTTY && stdout.isTTY);
 const options = { terminal, prompt: "", crlfDelay: Infinity };
 const keyboard = createInterface({ input: stdin, output: stdout, ...options });
@@ -85,7 +84,7 @@ let ahead = 0; // lines typed, less those that input has asked for
 /** The next line, or undefined when there are no more. */
 async function input(prompt: string): Promise<string | undefined> {
   const isTyped = ahead-- > 0;
-  keyboard.setPrompt(isTyped ? "" : prompt);
+  if (!isTyped) keyboard.setPrompt(prompt);
   if (terminal) keyboard.prompt(true);
   else stdout.write(prompt);
   const { value: line, done } = await lines.next();
@@ -112,7 +111,7 @@ function print(text: string, to: NodeJS.WritableStream = stdout) {
   if (terminal) keyboard.prompt(true);
 }
 
-/** Clear the cursor's row and so many above it. */
+/** Clear the screen, from so many rows above the cursor to its end. */
 function hide(rows: number) {
   stdout.write("\r");
   moveCursor(stdout, 0, -rows);
@@ -137,7 +136,7 @@ function leave(code: number, text = ""): never {
   process.exit(code);
 }
 
-keyboard.on("close", () => { // Ctrl+D, or a pipe's end: its lines wait for us
+keyboard.on("close", () => { // Ctrl+D; a pipe's lines still wait for main
   keyboard.prompt = () => {}; // closed, it would throw
   const end = () => leave(0, ahead > 0 ? `lines not sent: ${ahead}` : "");
   if (stdin.isTTY) setImmediate(end); // a line that came along goes first
@@ -149,6 +148,7 @@ process.on("SIGHUP", () => leave(129));
 // Ctrl+Z stops the whole job, npx and tsx too, and us in kill() until `fg`.
 keyboard.on("SIGTSTP", () => {
   const job = "deno" in process.versions ? process.pid : 0; // Deno: no 0
+  hide(keyboard.getCursorPos().rows); // the shell writes there
   stdin.setRawMode(false);
   process.kill(job, "SIGTSTP");
   stdin.setRawMode(true);

@@ -301,6 +301,7 @@ function openKeyboard(): readline.Interface {
   // Ctrl+Z stops the whole job, npx and tsx too, and us in kill() until `fg`.
   keyboard.on("SIGTSTP", () => {
     const job = "deno" in process.versions ? process.pid : 0; // Deno: no 0
+    hide(); // the shell writes there
     stdin.setRawMode(false);
     process.kill(job, "SIGTSTP");
     stdin.setRawMode(true);

@@ -13,7 +13,7 @@ import { PROJECT } from "../support/processes.ts";
 import { ofEachKind, on } from "../support/runtimes.ts";
 import { inTime, Member } from "../support/conversation.ts";
 import {
-  behindNarrowLink,
+  behindLink,
   NO_NAMESPACES,
   openNamespace,
 } from "../support/namespace.ts";
@@ -27,7 +27,7 @@ const MOST = 150; // MB
 on(ofEachKind, "a narrow way out", async (t, runtime) => {
   if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
   const here = await openNamespace(t);
-  const there = await behindNarrowLink(t, here, RATE);
+  const there = await behindLink(t, here, RATE);
   const server = join(PROJECT, "group", "server.ts");
   const hub = await listening(there.run(...runtime.command, server, HUB, "0"));
   const [on] = ofEachKind;

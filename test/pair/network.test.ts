@@ -2,8 +2,14 @@
 // be answered, senders that lie.
 
 import assert from "node:assert/strict";
+import { setImmediate as turn } from "node:timers/promises";
 import { bound } from "../support/kernel.ts";
-import { Forger, NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
+import {
+  behindLink,
+  Forger,
+  NO_NAMESPACES,
+  openNamespace,
+} from "../support/namespace.ts";
 import { start, startClient, startServer } from "../support/pair.ts";
 import { onEveryRuntime } from "../support/runtimes.ts";
 import { greet } from "../support/transcript.ts";
@@ -37,6 +43,31 @@ onEveryRuntime("a peer that cannot be answered", async (t, runtime) => {
   }
   server.stdout = "";
   await greet(server, await startClient(t, there, port));
+});
+
+// Bun tells of it when the next datagram is sent, and does not send that one.
+onEveryRuntime("a peer that is gone", async (t, runtime) => {
+  if (NO_NAMESPACES) return t.skip(NO_NAMESPACES);
+  const namespace = await openNamespace(t);
+  const router = await behindLink(t, namespace);
+  const gone = "203.0.113.1";
+  for (
+    const [where, command] of [
+      [namespace, `ip route add ${gone} via 10.0.0.2`],
+      [router, "sysctl -qw net.ipv4.ip_forward=1"],
+      [router, `ip route add unreachable ${gone}`],
+    ] as const
+  ) {
+    assert.equal(await where.run(...command.split(" ")).exits(), 0, command);
+  }
+  const server = await startServer(t, namespace.of(runtime), "0.0.0.0");
+  await new Forger(namespace).send(5000, server.port, ["hello"], gone);
+  await server.prints(`来自[${gone}:5000]的消息: hello\n>>>`);
+  const client = await startClient(t, namespace.of(runtime), server.port);
+  client.write("hello\n");
+  while (namespace.arrived < 2) await turn();
+  server.write("to who is gone\nto who is here\n");
+  await client.prints(">>>to who is here\n>>>");
 });
 
 onEveryRuntime("no port for the client", async (t, runtime) => {

@@ -33,13 +33,16 @@ async function checkShell(terminal: Terminal) {
   await run(terminal, test, /^as before$/m);
 }
 
+/** The screen, in which a line may take two rows. */
+function joined(terminal: Terminal): string {
+  return terminal.screen.replaceAll("\n", "");
+}
+
 async function stop(terminal: Terminal) {
-  const { length } = terminal.screen;
+  const stops = () => terminal.screen.split("Stopped").length;
+  const before = stops();
   terminal.type(CTRL_Z);
-  await terminal.until(() => {
-    const rows = terminal.screen.slice(length);
-    return /Stopped/.test(rows) && PROMPT.test(rows);
-  });
+  await terminal.until(() => stops() > before && PROMPT.test(terminal.screen));
   await checkShell(terminal);
 }
 
@@ -82,6 +85,16 @@ on([npx, ...withOlderBuns], "Ctrl+Z and fg", async (t, runtime) => {
   await terminal.until(() => /\n ?$/.test(terminal.screen));
   await peer.send("four", port);
   await terminal.until(() => terminal.screen.endsWith(": four\n>>>"));
+
+  const long = "x".repeat(90); // two rows
+  terminal.type(long);
+  await terminal.until(() => joined(terminal).endsWith(`>>>${long}`));
+  await stop(terminal);
+  terminal.type("fg\r"); // the shell shows the command, which stays
+  const shown = `${command.join(" ")}>>>${long}`;
+  await terminal.until(() => joined(terminal).endsWith(shown));
+  terminal.type("\r");
+  await peer.receives(long);
   terminal.type(CTRL_D);
   await terminal.until(() => PROMPT.test(terminal.screen));
   await run(terminal, "echo $?", /^0$/m);

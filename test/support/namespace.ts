@@ -61,12 +61,12 @@ export async function openNamespace(t: TestContext): Promise<Namespace> {
 
 /**
  * Another network, inside this one: from here it is 10.0.0.2, we are 10.0.0.1.
- * What it sends passes a link of so many kbit a second.
+ * What it sends passes a link of so many kbit a second, 100 Mbit by default.
  */
-export async function behindNarrowLink(
+export async function behindLink(
   t: TestContext,
   here: Namespace,
-  rate: number,
+  rate = 100_000,
 ): Promise<Namespace> {
   const script = "ip link set lo up && echo up && exec sleep 3600";
   const holder = here.run("unshare", "--net", "sh", "-c", script);
