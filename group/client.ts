@@ -54,41 +54,43 @@ let have = -1; // all lines up to this one are shown, or -1: before the first
 let known = -1; // the newest line that we know of
 const ahead = new Map<number, string>(); // lines that came before their turn
 let heard: string[] = []; // lines to be shown
-let heardAt = 0; // when the server last said anything, ms
 let newsAt = 0; // when a line was last shown, ms
 let unackedAt = 0; // since when the server does not know what we have, ms
 let gapAt = 0; // since when the next line is missing, ms
-let complete = false; // the last answer had no more for us
+let enough = Infinity; // who leaves stays for the lines up to this one
 
 function receive(msg: Buffer) {
-  const [head = "", ...lines] = UTF8.decode(msg).split("\n").map(visible);
-  const [mark, itsRun = "", asked] = head.split(" ");
   // Who knows our secret is the server, whatever address it answers from.
-  if (mark !== `#${token}` || !asked || ended) return;
+  const mark = `#${token} `;
+  if (msg.toString("latin1", 0, mark.length) !== mark || ended) return;
+  const [head = "", ...lines] = UTF8.decode(msg).split("\n").map(visible);
+  const [, itsRun = "", asked] = head.split(" ");
   const isAnswer = requestedAt > 0 && Number(asked) >= requestedAt;
   const isNew = isAnswer && lines[0]?.startsWith("/join ");
   if (itsRun !== run && !isNew) return; // late, from a server that is gone
   const now = performance.now();
   const [had, hadGap, former] = [have, known > have, next];
-  heardAt = now;
   if (isAnswer) {
     // Behind Ctrl+Z and `fg` it would be a matter of hours.
     const trip = Math.min(Math.max(now - Number(asked), 1), 2000);
     // If it came as soon as ever, the tries before it were lost, not late.
     if (trip < 2 * rtt) usual = 0.75 * usual + 0.25 * tries;
     rtt = run === "" ? trip : 0.875 * rtt + 0.125 * trip; // RFC 6298
-    [requestedAt, tries, complete] = [0, 0, true];
+    [requestedAt, tries] = [0, 0];
   }
   for (const line of lines) hear(line, isAnswer, itsRun);
-  complete &&= have === known;
+  const isIdle = isAnswer && inFlight === 0 && unsaid.length === 0;
+  if (isIdle && leaving) enough = Math.min(enough, known);
   const refused = isAnswer && inFlight > 0 && next === former;
   if (isAnswer) pausedUntil = refused ? now + Math.max(rtt, 50) : 0;
   if (have > had) [poll, newsAt] = [1000, now];
   if (have > had && had === acked) unackedAt = now;
   const again = isAnswer && repairing && ahead.size > 0; // the next gap is old
   if (!hadGap || have > had) gapAt = again ? 0 : now;
-  if (joined && away) tell("* the server was away and is back");
-  away &&= !joined;
+  if (isAnswer && joined && away) {
+    away = false;
+    tell("* the server was away and is back");
+  }
   if (heard.length > 0) show(heard.join("\n"));
   heard = [];
   tick();
@@ -104,17 +106,17 @@ function hear(line: string, isAnswer: boolean, itsRun: string) {
     case "/join": // it does not know us, or not at this address
       if (itsRun !== run) {
         if (have >= 0) [have, away] = [0, true]; // all lines of the new one
-        [known, acked] = [have, have];
+        [known, acked, enough] = [have, have, Infinity];
         ahead.clear();
-      } else if (!joined) requestedAt = time; // it came twice: don't hurry
+      } else if (!joined) requestedAt = time; // our cookie is no good: no hurry
       [cookie, run, joined] = [first, itsRun, false];
       break;
-    case "/welcome": // we are in, lines after n are ours
+    case "/welcome": // we are in under this name, lines after n are ours
       joined = true;
       if (have < 0) [have, acked] = [n, n];
       known = Math.max(known, n);
-      // Else it is the one that we asked for before our address changed.
-      if (second !== name && second.includes(":")) {
+      showAhead();
+      if (second !== name && second.includes(":")) { // an address
         tell(`* ${name} is not free: you are ${second}`);
       }
       name = second;
@@ -141,7 +143,8 @@ function hear(line: string, isAnswer: boolean, itsRun: string) {
 
 /** Show line n in its turn. */
 function take(n: number, text: string) {
-  if (have < 0 || n <= have || n > have + AHEAD) return;
+  // Before the welcome there may be some, which say where they belong.
+  if (have >= 0 && (n <= have || n > have + AHEAD)) return;
   known = Math.max(known, n);
   ahead.set(n, text);
   showAhead();
@@ -152,8 +155,6 @@ function showAhead() {
   for (let text = ahead.get(have + 1); text !== undefined;) {
     heard.push(text);
     ahead.delete(++have);
-    const [, old, now] = /^\* (\S+) is now (\S+)$/.exec(text) ?? [];
-    if (now && old === name) name = now;
     text = ahead.get(have + 1);
   }
 }
@@ -195,7 +196,7 @@ let tries = 0; // how often it was sent
 let usual = 1; // how often a request was sent, on average
 let repairing = false; // it asked for what is missing
 let rtt = 200; // a round trip, ms, at first a guess
-let acked = 0; // the server knows that we have the lines up to this one
+let acked = 0; // our last request said that we have the lines up to this one
 let poll = 1000; // ms until we ask for news
 
 /** Is the next request due? */
@@ -213,9 +214,9 @@ function isDue(now: number): boolean {
   return leaving || now >= Math.min(Math.max(newsAt, time) + poll, time + IDLE);
 }
 
-/** For how long there has been no answer, and nothing else either. */
+/** For how long there has been no answer, ms. */
 function silence(now: number): number {
-  return requestedAt > 0 ? now - Math.max(heardAt, requestedAt) : 0;
+  return requestedAt > 0 ? now - requestedAt : 0;
 }
 
 /** Say all that there is to say, as much as a datagram holds. */
@@ -280,7 +281,7 @@ function tick() {
   const inVain = leaving && Math.min(quiet, now - leftAt) > PATIENCE;
   const inHurry = now > interruptedAt + 1000;
   if (inVain || inHurry || (done && cookie === "0")) return end();
-  if (done && complete) quit();
+  if (done && have >= enough) quit();
   if (isDue(now)) request(now);
 }
 
@@ -378,7 +379,7 @@ let ended = false;
 function leave() {
   if (leaving) return;
   if (prompting) hide();
-  [prompting, leaving, complete] = [false, true, false];
+  [prompting, leaving] = [false, true];
   leftAt = performance.now();
   setImmediate(() => keyboard.close()); // not amid its input
 }

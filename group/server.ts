@@ -82,7 +82,8 @@ function admit(sender: Sender, line: string): Member | undefined {
   const isNew = !former?.here;
   if (!proved || (full && isNew)) {
     // Hubs and echoes say "/join COOKIE": two of them would never stop.
-    if (word === "/join" ? theirs && !name : !token) return undefined;
+    const isEcho = word === "/join" && theirs && !name;
+    if (isEcho || (word !== "/join" && !token)) return undefined;
     const text = proved ? "/full\n" : `/join ${cookie}\n`;
     if (unsent < UNSENT) send(to, head(token, time), Buffer.from(text));
     return undefined;
@@ -130,8 +131,8 @@ function leave(member: Member, how: string) {
   known.set(place, member); // the last to be forgotten, for late copies
   const oldest = [...known].find(([, one]) => !one.here);
   if (oldest && known.size > 2 * MEMBERS) known.delete(oldest[0]);
-  const left = how === "left" ? ` (${here.size} here)` : "";
-  say(`* ${member.name} ${how}${left}`);
+  const others = how === "left" ? ` (${here.size} here)` : "";
+  say(`* ${member.name} ${how}${others}`);
 }
 
 // ---- A datagram comes in ----
@@ -186,7 +187,7 @@ function count(digits: string): number {
 function obey(member: Member, line: string, answer: string[]) {
   const [word = "", first = "", ...ranges] = line.split(" ");
   const n = count(first);
-  if (word === "/join") answer.push(`/welcome ${member.since} ${member.name}`);
+  if (word === "/join") answer.push(welcome(member));
   else if (word === "/have" && member.token) {
     member.have = Math.min(n, member.sent);
     const lost = last - KEPT;
@@ -207,8 +208,13 @@ function obey(member: Member, line: string, answer: string[]) {
       member.said = n;
     }
     // Again, for it may be lost; first, for an answer is one datagram.
-    if (n === member.said) answer.unshift(member.reply);
+    const isThere = answer.includes(member.reply);
+    if (n <= member.said && !isThere) answer.unshift(member.reply);
   } else if (afford(member, line)) answer.push(speak(member, line));
+}
+
+function welcome({ since, name }: Member): string {
+  return `/welcome ${since} ${name}`;
 }
 
 /** Is there room for a line, in its member's share and in what is kept? */
@@ -233,7 +239,7 @@ function speak(member: Member, text: string): string {
   if (command === "/name") {
     const refusal = rename(member, text.slice(6));
     if (member.name !== name) say(`* ${name} is now ${member.name}`, member);
-    return refusal;
+    return refusal || welcome(member);
   }
   if (command === "/who") {
     const all = [...here.values()].map(({ name }) => name).join(", ");

@@ -74,6 +74,15 @@ class Hub {
     return this.answer(...lines, `/said ${this.#taken}`);
   }
 
+  /** The member leaves with this line: it has heard all up to the newest. */
+  async letsGo(count: number, newest = 0) {
+    const quit = this.say(count, "/quit");
+    while (!(await this.hears()).includes(quit)) {
+      await this.answer(`/sent ${newest}`);
+    }
+    await this.takes(count, "* goodbye");
+  }
+
   news(...lines: string[]): Promise<void> {
     return this.send("0", lines);
   }
@@ -129,6 +138,27 @@ describe("a busy group", { concurrency: 6 }, () => {
     await hub.awaits(/^\/say \d+ hello$/);
     const ms = await chat(hub, /^\/say \d+ hello$/);
     assert(ms < 2000, `after ${ms} ms`);
+  });
+
+  on(ofEachKind, "is no answer", async (t, runtime) => {
+    const { hub, member } = await enter(t, runtime);
+    member.write("hello\n");
+    await hub.awaits(/^\/say \d+ hello$/);
+    const since = performance.now();
+    let requests = 0;
+    const counted = async () => {
+      for (; performance.now() < since + 4000; requests++) await hub.hears();
+    };
+    const count = counted();
+    for (let n = 1; !member.stderr; n++) {
+      await hub.news(`${n} bob: chatter`);
+      await pause(20); // ms
+    }
+    await member.complains(/^\* the server is away, no answer/); // and not back
+    const ms = performance.now() - since;
+    assert(ms > 4000 && ms < 8000, `after ${ms} ms`);
+    await count;
+    assert(requests < 12, `${requests} requests`);
   });
 
   on(ofEachKind, "hears of who only listens", async (t, runtime) => {
@@ -206,6 +236,23 @@ on(ofEachKind, "answers to a command", async (t, runtime) => {
       assert(lines.includes(line), `${JSON.stringify(lines)} lacks ${line}`);
     }
   });
+});
+
+on(ofEachKind, "who is not the one whose name that was", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  await hub.news("1 * alice is now robert");
+  await member.prints("* alice is now robert\n");
+  await hub.awaits(/^\/have 1$/);
+  await hub.answer(`/join ${COOKIE}`);
+  await hub.awaits(/^\/join \w+ alice /);
+  await hub.takes(0, "/welcome 0 alice", "/sent 1");
+  member.write("/name ally\n");
+  await hub.awaits(/^\/say \d+ \/name ally$/);
+  await hub.takes(1, "/welcome 0 ally", "2 * alice is now ally", "/sent 2");
+  await hub.awaits(/^\/have 2$/);
+  await hub.answer(`/join ${COOKIE}`);
+  await hub.awaits(/^\/join \w+ ally /);
+  assert.equal(member.stderr, "");
 });
 
 on(ofEachKind, "who has to join again", async (t, runtime) => {
@@ -322,9 +369,7 @@ on(ofEachKind, "lines of the member", async (t, runtime) => {
     }
     assert.deepEqual(said, lines);
     assert(requests < 20, `${requests} requests`);
-    await hub.awaits(/^\/say \d+ \/quit$/);
-    assert.equal(hub.asked.lines.at(-1), hub.say(506, "/quit"));
-    await hub.takes(506, "* goodbye");
+    await hub.letsGo(506);
     assert.equal(await member.exits(), 0);
   });
 });
@@ -342,14 +387,14 @@ on(ofEachKind, "on the way in", async (t, runtime) => {
     assert(ms > 5 * 50, `five times in ${ms} ms`); // the least pause of a repeat
   });
 
-  await t.test("another name than it asked for", async () => {
-    await hub.takes(0, "/welcome 7 127.0.0.1:9", "/sent 7");
+  await t.test("news before the welcome, and another name", async () => {
+    await hub.news("8 * 127.0.0.1:9 joined (2 here)");
+    await hub.takes(0, "/welcome 7 127.0.0.1:9", "/sent 8");
     await member.complains(/^\* alice is not free: you are 127\.0\.0\.1:9\b/);
+    await member.prints("* 127.0.0.1:9 joined (2 here)\n");
   });
 
   await t.test("lines that are not kept any more", async () => {
-    await hub.news("8 * 127.0.0.1:9 joined (2 here)");
-    await member.prints("* 127.0.0.1:9 joined (2 here)\n");
     await hub.news("1500 bob: ahead", "1501 bob: too", "2000 bob: late");
     await hub.awaits(/^\/have 8 9-1499 1502-1999$/);
     await hub.answer("/gone 1998", "1999 bob: nearly late", "/sent 2000");
@@ -393,14 +438,23 @@ on(ofEachKind, "the input ends before the welcome", async (t, runtime) => {
   member.end();
   await pause(50);
   await hub.takes(0, "/welcome 0 alice", "/sent 0");
-  let all = 0;
-  while (!(await hub.hears()).includes(hub.say(1, "/quit"))) {
-    assert(++all < 5);
-    await hub.answer("/sent 0");
-  }
-  await hub.takes(1, "* goodbye");
+  await hub.letsGo(1);
   assert.equal(await member.exits(), 0);
   assert.equal(member.stderr, "");
+});
+
+on(ofEachKind, "who leaves sees what it said", async (t, runtime) => {
+  const { hub, member } = await enter(t, runtime);
+  member.end("bye\n");
+  await hub.awaits(/^\/say \d+ bye$/);
+  await hub.takes(1, "/sent 0"); // it goes out in the next round
+  const lines = await hub.hears();
+  assert.deepEqual(lines, ["/have 0"]); // and not yet /quit
+  await hub.answer("/sent 1");
+  await hub.news("1 alice: bye", "3 bob: you leave?"); // a gap, which is not its
+  await hub.letsGo(2, 5);
+  assert.equal(await member.exits(), 0);
+  await member.prints("alice: bye\n* goodbye\n");
 });
 
 on(ofEachKind, "Ctrl+C while it leaves", async (t, runtime) => {
@@ -466,7 +520,7 @@ on(ofEachKind, "what is its hub's", async (t, runtime) => {
     for (
       const head of [
         ...[`#fedcba9876543210 ${RUN} ${time}`, `#${token} 89abcdef ${time}`],
-        ...["", `#${token}`, `#${token} `, `#${token} ${RUN}`],
+        ...["", `#${token}`, `#${token} `],
         ...[`# ${RUN} ${time}`, `${token} ${RUN} ${time}`],
         `#${token.toUpperCase()}0 ${RUN} ${time}`,
         ...["/join 0123456789abcdef", "/full"],

@@ -5,12 +5,14 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { startHub } from "../support/group.ts";
+import { joinProgram, startHub } from "../support/group.ts";
 import { startNetwork } from "../support/pair.ts";
 import { endGroup } from "../support/processes.ts";
 import { ofEachKind, on, type Runtime } from "../support/runtimes.ts";
 import { agree, Member } from "../support/conversation.ts";
 import { openRelay, type Relay, twice } from "../support/relay.ts";
+
+const REPLY = "* 1 here: alice";
 
 /** Two members behind a relay, before a path of so many ms each way. */
 async function pair(t: TestContext, runtime: Runtime, latency: number) {
@@ -94,4 +96,16 @@ on(ofEachKind, "nothing twice on a short way", (t, on) => once(t, on, 0));
 describe("nothing twice, and not too often", { concurrency: 4 }, () => {
   on(ofEachKind, "a way of 300 ms", (t, runtime) => once(t, runtime, 300));
   on(ofEachKind.slice(0, 1), "the hub is away", away);
+});
+
+on(ofEachKind, "a reply that got lost comes again", async (t, runtime) => {
+  const hub = await startHub(t, runtime);
+  const alice = await joinProgram(t, hub.port, "alice");
+  await alice.ask("/say 1 hello", "/say 2 /who");
+  alice.forget();
+  await alice.ask("/say 1 hello"); // there was no room for the second one
+  assert.deepEqual(alice.heard.filter((line) => line === REPLY), [REPLY]);
+  alice.forget();
+  await alice.ask("/say 1 hello", "/say 2 /who");
+  assert.deepEqual(alice.heard.filter((line) => line === REPLY), [REPLY]);
 });
