@@ -79,8 +79,9 @@ function receive(msg: Buffer) {
     [requestedAt, tries] = [0, 0];
   }
   for (const line of lines) hear(line, isAnswer, itsRun);
-  const isIdle = isAnswer && inFlight === 0 && unsaid.length === 0;
-  if (isIdle && leaving) enough = Math.min(enough, known);
+  // Only the answer after the one that took our lines is sure to know them.
+  const isAfter = isAnswer && inFlight === 0 && unsaid.length === 0;
+  if (isAfter && leaving) enough = Math.min(enough, known);
   const refused = isAnswer && inFlight > 0 && next === former;
   if (isAnswer) pausedUntil = refused ? now + Math.max(rtt, 50) : 0;
   if (have > had) [poll, newsAt] = [1000, now];
