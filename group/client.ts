@@ -54,6 +54,7 @@ let have = -1; // all lines up to this one are shown, or -1: before the first
 let known = -1; // the newest line that we know of
 const ahead = new Map<number, string>(); // lines that came before their turn
 let heard: string[] = []; // lines to be shown
+let heardAt = 0; // when the server last said anything, ms
 let newsAt = 0; // when a line was last shown, ms
 let unackedAt = 0; // since when the server does not know what we have, ms
 let gapAt = 0; // since when the next line is missing, ms
@@ -70,6 +71,7 @@ function receive(msg: Buffer) {
   if (itsRun !== run && !isNew) return; // late, from a server that is gone
   const now = performance.now();
   const [had, hadGap, former] = [have, known > have, next];
+  heardAt = now;
   if (isAnswer) {
     // Behind Ctrl+Z and `fg` it would be a matter of hours.
     const trip = Math.min(Math.max(now - Number(asked), 1), 2000);
@@ -203,9 +205,12 @@ let poll = 1000; // ms until we ask for news
 /** Is the next request due? */
 function isDue(now: number): boolean {
   if (requestedAt > 0) {
-    // Where datagrams get lost, silence does not mean much.
+    // News is a sign of life too, but not for ever: the way out may be cut.
+    const heard = Math.min(heardAt, requestedAt + AWAY);
+    const quiet = time - Math.max(heard, requestedAt);
     const longest = leaving ? 1500 : 4000; // ms: who leaves soon gives up
-    const wait = Math.min(silence(time) / 2, longest) / usual;
+    // Where datagrams get lost, silence does not mean much.
+    const wait = Math.min(quiet / 2, longest) / usual;
     return now >= time + Math.max(1.5 * rtt, 100, wait);
   }
   if (unsaid.length > 0) return now >= pausedUntil;
