@@ -81,19 +81,19 @@ function receive(msg: Buffer) {
     [requestedAt, tries] = [0, 0];
   }
   for (const line of lines) hear(line, isAnswer, itsRun);
-  // Only the answer after the one that took our lines is sure to know them.
-  const isAfter = isAnswer && inFlight === 0 && unsaid.length === 0;
-  if (isAfter && leaving) enough = Math.min(enough, known);
-  const refused = isAnswer && inFlight > 0 && next === former;
-  if (isAnswer) pausedUntil = refused ? now + Math.max(rtt, 50) : 0;
+  if (isAnswer) {
+    const refused = inFlight > 0 && next === former;
+    pausedUntil = refused ? now + Math.max(rtt, 50) : 0;
+    // Our own last line is out by the answer after the one that took it.
+    const isOut = inFlight === 0 && unsaid.length === 0;
+    if (isOut && leaving) enough = Math.min(enough, known);
+    if (joined && away) tell("* the server was away and is back");
+    away &&= !joined;
+  }
   if (have > had) [poll, newsAt] = [1000, now];
   if (have > had && had === acked) unackedAt = now;
   const again = isAnswer && repairing && ahead.size > 0; // the next gap is old
   if (!hadGap || have > had) gapAt = again ? 0 : now;
-  if (isAnswer && joined && away) {
-    away = false;
-    tell("* the server was away and is back");
-  }
   if (heard.length > 0) show(heard.join("\n"));
   heard = [];
   tick();
