@@ -68,6 +68,7 @@ function receive(msg: Buffer) {
   const [, itsRun = "", asked] = head.split(" ");
   const isAnswer = requestedAt > 0 && Number(asked) >= requestedAt;
   const isNew = isAnswer && lines[0]?.startsWith("/join ");
+  if (!asked) return;
   if (itsRun !== run && !isNew) return; // late, from a server that is gone
   const now = performance.now();
   const [had, hadGap, former] = [have, known > have, next];
@@ -220,11 +221,6 @@ function isDue(now: number): boolean {
   return leaving || now >= Math.min(Math.max(newsAt, time) + poll, time + IDLE);
 }
 
-/** For how long there has been no answer, ms. */
-function silence(now: number): number {
-  return requestedAt > 0 ? now - requestedAt : 0;
-}
-
 /** Say all that there is to say, as much as a datagram holds. */
 function request(now: number) {
   time = Math.max(Math.trunc(now), time + 1);
@@ -273,7 +269,7 @@ let away = false; // we told that there is no answer
 function tick() {
   if (ended) return;
   const now = performance.now();
-  const quiet = silence(now);
+  const quiet = requestedAt > 0 ? now - requestedAt : 0; // ms, no answer
   if (quiet > 1000 && run === "" && !connecting) {
     connecting = true;
     tell(`* connecting to ${host}:${port} …`);

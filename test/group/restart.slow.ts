@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import process from "node:process";
-import { describe } from "node:test";
+import { describe, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import {
   count,
   join,
+  openRaw,
   others,
   silentPort,
   startHub,
@@ -12,8 +13,9 @@ import {
   startMember,
 } from "../support/group.ts";
 import { freePort } from "../support/kernel.ts";
+import type { Server } from "../support/pair.ts";
 import { endGroup, type Program } from "../support/processes.ts";
-import { ofEachKind, on } from "../support/runtimes.ts";
+import { ofEachKind, on, type Runtime } from "../support/runtimes.ts";
 import { openPeer } from "../support/udp.ts";
 
 /** Wait until this holds, and see that it took no more than so many seconds. */
@@ -29,15 +31,21 @@ function rejoined(member: Program, name: string): Promise<void> {
   return member.until(() => count(member.stdout, joined) === 2);
 }
 
+/** A hub whose port nobody else gets when it is killed. */
+async function startLasting(t: TestContext, runtime: Runtime): Promise<Server> {
+  const port = Number(freePort());
+  const hub = startHubOn(t, runtime, port);
+  await (await openRaw(t, port)).cookie(); // it listens
+  return Object.assign(hub, { port });
+}
+
 // They mostly wait: for members to miss their server, and to find it again.
 describe("a server", { concurrency: 10 }, () => {
   on(ofEachKind, "is killed, and back after a while", async (t, runtime) => {
-    const port = Number(freePort());
-    const hub = startHubOn(t, runtime, port);
+    const hub = await startLasting(t, runtime);
     const [one, two, three] = others(runtime);
-    const alice = await join(t, one!, "alice", port);
-    alice.stderr = ""; // it may have had to wait
-    const bob = await join(t, two!, "bob", port);
+    const alice = await join(t, one!, "alice", hub.port);
+    const bob = await join(t, two!, "bob", hub.port);
     alice.write("before\n");
     await bob.until(() => bob.stdout.endsWith("alice: before\n"));
     bob.write("/name robert\n");
@@ -51,7 +59,7 @@ describe("a server", { concurrency: 10 }, () => {
       await member.complains(/^\* .*no answer from 127\.0\.0\.1:\d+/);
     }
 
-    const again = startHubOn(t, three!, port);
+    const again = startHubOn(t, three!, hub.port);
     await within(10, rejoined(alice, "alice"));
     await within(10, bob.until(() => bob.stdout.includes("* robert joined (")));
     await again.until(() => again.stdout.includes("while\n"));
@@ -73,16 +81,14 @@ describe("a server", { concurrency: 10 }, () => {
   });
 
   on(ofEachKind, "is killed, and back at once", async (t, runtime) => {
-    const port = Number(freePort());
-    const hub = startHubOn(t, others(runtime)[1]!, port);
-    const alice = await join(t, runtime, "alice", port);
-    alice.stderr = ""; // it may have had to wait
-    const bob = await join(t, others(runtime)[0]!, "bob", port);
+    const hub = await startLasting(t, others(runtime)[1]!);
+    const alice = await join(t, runtime, "alice", hub.port);
+    const bob = await join(t, others(runtime)[0]!, "bob", hub.port);
 
     endGroup(hub.pid);
     await hub.exits();
     alice.write("meanwhile\n");
-    const again = startHubOn(t, runtime, port);
+    const again = startHubOn(t, runtime, hub.port);
     await within(10, rejoined(alice, "alice"));
     await within(10, rejoined(bob, "bob"));
     bob.write("after\n");

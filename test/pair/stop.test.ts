@@ -1,6 +1,7 @@
 // Ctrl+Z and `fg`: the script, and whatever started it, stops and goes on.
 
 import type { TestContext } from "node:test";
+import { count } from "../support/group.ts";
 import { commandOf } from "../support/pair.ts";
 import { on, runtimes, withOlderBuns } from "../support/runtimes.ts";
 import { CTRL_D, CTRL_Z, Terminal } from "../support/terminal.ts";
@@ -39,7 +40,7 @@ function joined(terminal: Terminal): string {
 }
 
 async function stop(terminal: Terminal) {
-  const stops = () => terminal.screen.split("Stopped").length;
+  const stops = () => count(terminal.screen, "Stopped");
   const before = stops();
   terminal.type(CTRL_Z);
   await terminal.until(() => stops() > before && PROMPT.test(terminal.screen));
