@@ -27,7 +27,9 @@ const EDITS = process.env["EDITS"]; // a file: [script, from, to][], breaks to t
 function load(name: string, expressions: string[]): Script {
   const file = new URL(`../../group/${name}`, import.meta.url);
   let text = readFileSync(file, "utf8").replace(/^#!/, "//");
-  for (const [to, a, b] of EDITS ? JSON.parse(readFileSync(EDITS, "utf8")) : []) {
+  for (
+    const [to, a, b] of EDITS ? JSON.parse(readFileSync(EDITS, "utf8")) : []
+  ) {
     if (to === name) text = text.replace(a, () => b);
   }
   const code = stripTypeScriptTypes(text).replace(
@@ -232,7 +234,11 @@ export class World {
     return hub;
   }
 
-  join(name: string, address: string, options: { label?: string; terminal?: boolean; path?: Path } = {}): Member {
+  join(
+    name: string,
+    address: string,
+    options: { label?: string; terminal?: boolean; path?: Path } = {},
+  ): Member {
     const { label = name, terminal = false, path = this.path } = options;
     const member = new Member(this, label, address, terminal);
     Object.assign(member, { name, path });
@@ -311,8 +317,7 @@ export class Program {
       },
       "node:dgram": { createSocket: this.#createSocket.bind(this) },
       "node:dns/promises": {
-        lookup: (host: string) =>
-          Promise.resolve({ address: host, family: 4 }),
+        lookup: (host: string) => Promise.resolve({ address: host, family: 4 }),
       },
       "node:timers/promises": {
         setTimeout: later(TIMER),
@@ -342,7 +347,10 @@ export class Program {
       Date: { now: () => 1.8e12 + performance.now() },
       setTimeout: this.#timer(false),
       setInterval: this.#timer(true),
-      setImmediate: (act: (...args: unknown[]) => void, ...args: unknown[]) => ({
+      setImmediate: (
+        act: (...args: unknown[]) => void,
+        ...args: unknown[]
+      ) => ({
         timer: world.at(0.001, () => act(...args), this),
       }),
       clearTimeout: clear,
@@ -387,7 +395,9 @@ export class Program {
     const write = (text: string) => {
       if (this.dead) return true;
       // deno-lint-ignore no-control-regex
-      const lines = (rest + text).replace(/\r|\x1b\[[\d;?]*\w/g, "").split("\n");
+      const lines = (rest + text).replace(/\r|\x1b\[[\d;?]*\w/g, "").split(
+        "\n",
+      );
       rest = lines.pop() ?? "";
       for (const line of lines) {
         this.world.trace.push(`${this.world.now} ${this.label}: ${line}`);
@@ -416,13 +426,19 @@ export class Program {
       send: (message: string | Buffer | Given[], ...rest: unknown[]) => {
         if (this.dead || !this.isOpen) return;
         const parts = [message].flat() as (string | Buffer)[];
-        const data = Buffer.concat(parts.map((it) => Buffer.from(it as string)));
+        const data = Buffer.concat(
+          parts.map((it) => Buffer.from(it as string)),
+        );
         const [to, host] = rest.filter((it) => typeof it !== "function");
         const address = to === undefined ? HUB : `${host}:${to}`;
-        if (data.length > 1200) world.fault(`${this.label}: ${data.length} bytes`);
+        if (data.length > 1200) {
+          world.fault(`${this.label}: ${data.length} bytes`);
+        }
         const path = world.members.find((one) => one.address === address);
         world.send(this.address, address, data, this.path ?? path?.path);
-        if (++this.unsent > 200) world.fault(`${this.label}: queue of datagrams`);
+        if (++this.unsent > 200) {
+          world.fault(`${this.label}: queue of datagrams`);
+        }
         const sent = rest.find((it) => typeof it === "function");
         world.at(0.0005, () => {
           this.unsent--;
@@ -483,7 +499,7 @@ export class Member extends Program {
   name = ""; // that it wants at first
   typed: { text: string; at: number }[] = [];
   leftAt = Infinity; // when its input ended
-  interruptedAt = Infinity;
+  interrupts = 0;
   #paused = false;
   #input: string[][] = []; // chunks of a pipe
   #atEnd = false;
@@ -513,7 +529,13 @@ export class Member extends Program {
     const nothing = () => {};
     const [moveCursor, clearScreenDown] = [nothing, nothing];
     const [cursorTo, clearLine] = [nothing, nothing];
-    return { createInterface, moveCursor, clearScreenDown, cursorTo, clearLine };
+    return {
+      createInterface,
+      moveCursor,
+      clearScreenDown,
+      cursorTo,
+      clearLine,
+    };
   }
 
   override isDone(): boolean {
@@ -555,14 +577,14 @@ export class Member extends Program {
   signal(name: string) {
     const { now } = this.world;
     this.leftAt = Math.min(this.leftAt, now);
-    if (name === "SIGINT") {
-      this.interruptedAt = Math.min(this.interruptedAt, now);
-    }
+    if (name === "SIGINT") this.interrupts++;
     const target = this.terminal && name === "SIGINT"
       ? this.#keyboard
       : this.process;
     this.world.at(0, () => {
-      if (!target.emit(name)) this.world.fault(`${this.label} hears no ${name}`);
+      if (!target.emit(name)) {
+        this.world.fault(`${this.label} hears no ${name}`);
+      }
     }, this);
   }
 }

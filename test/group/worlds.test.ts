@@ -41,13 +41,17 @@ class Judge {
   readonly proved = new Set<string>(); // address and token
   readonly balance = new Map<string, number>(); // datagrams, of who is unproved
   readonly sentAt = new Map<string, number>();
+  readonly haves = new Map<string, number>(); // by address and token
+  readonly speakers = new Map<string, string>(); // by name, who is here
+  replies = 0; // to /who
   shown = 0;
   missed = 0;
   worst = 0; // ms from typed to shown
   up = 0;
   down = 0;
   silence = 0; // ms, the longest of a member
-  lost = new Map<Member, number>();
+  lost = new Map<Member, number>(); // lines, as it tells
+  own = new Map<Member, number>(); // lines of its own that it has shown
 
   constructor(world: World, within: number) {
     [this.world, this.within] = [world, within];
@@ -61,14 +65,20 @@ class Judge {
     const run = this.logs.length;
     const log: Log = { lines: [""], times: [0], said: new Map() };
     this.logs.push(log);
-    this.cookies.clear();
-    this.proved.clear();
+    for (const one of [this.cookies, this.proved, this.speakers]) one.clear();
     hub.onOut = (shown) => {
       const line = shown.replace(/^来自\[\S+\]的消息: /, "");
       log.lines.push(line);
       log.times.push(this.world.now);
-      const [, text, label = "", serial] = /: ((\w+)-(\d+))$/.exec(line) ?? [];
+      if (line.startsWith("* ")) return this.notices(line);
+      const [, name = "", text = "", label = "", serial] =
+        /^(\S+): ((\w+)-(\d+))$/.exec(line) ?? [];
       if (!text) return;
+      const speaker = this.speakers.get(name) || label;
+      if (speaker !== label || !this.speakers.has(name)) {
+        this.world.fault(`${label} speaks as ${name}, who is ${speaker}`);
+      }
+      this.speakers.set(name, label);
       const before = this.said.get(text);
       if (before?.run === run) this.world.fault(`${text} is said twice`);
       else if (before) this.unsure(before.run, before.at, `${text} again`);
@@ -78,6 +88,25 @@ class Judge {
       log.said.set(label, Number(serial));
       this.said.set(text, { run, at: this.world.now });
     };
+  }
+
+  /** Who comes, goes, and takes another name: no two have one name. */
+  notices(line: string) {
+    const { speakers, world } = this;
+    const [, name = "", what, rest = ""] = /^\* (\S+) (\S+) (.*)$/.exec(line) ?? [];
+    const isNew = what === "joined";
+    if (speakers.has(name) === isNew) world.fault(`"${line}" cannot be`);
+    const speaker = speakers.get(name) ?? "";
+    speakers.delete(name);
+    if (what === "is") {
+      const other = rest.slice(4);
+      if (speakers.has(other)) world.fault(`"${line}", a name that is not free`);
+      speakers.set(other, speaker);
+      return;
+    }
+    if (isNew) speakers.set(name, "");
+    const size = Number(/\((\d+) here\)$/.exec(line)?.[1]);
+    if (size !== speakers.size) world.fault(`"${line}", but ${speakers.size} are`);
   }
 
   /** Lost or repeated with a hub: only what it said in its last moments. */
@@ -123,18 +152,25 @@ class Judge {
       for (const [run, n] of places) {
         const at = logs[run]!.times[n + 1];
         const isLost = next.every(([r]) => r > run) && at !== undefined;
-        if (isLost) this.unsure(run, at, `${member.label} has no line ${n + 1}`);
+        if (isLost) {
+          this.unsure(run, at, `${member.label} has no line ${n + 1}`);
+        }
       }
       this.places.set(member, next);
       this.shown++;
       const text = /: (\w+-\d+)$/.exec(line)?.[1] ?? "";
       const delay = world.now - (this.typedAt.get(text) ?? world.now);
+      if (text.startsWith(`${member.label}-`)) {
+        this.own.set(member, (this.own.get(member) ?? 0) + 1);
+      }
       if (!member.isAway) this.worst = Math.max(this.worst, delay);
       return;
     }
     const isSaid = logs.some(({ lines }) => lines.includes(line));
+    if (/^\* \d+ here: /.test(line)) this.replies++;
     const isOwn = line === "" || (line.startsWith("* ") && !isSaid);
-    const mayBe = member.terminal || this.private.get(member.address)?.has(line);
+    const mayBe = member.terminal ||
+      this.private.get(member.address)?.has(line);
     if (isOwn && mayBe) return;
     const due = places.map(([run, n]) => logs[run]!.lines[n + 1]).join(" or ");
     world.fault(`${member.label} shows "${line}", "${due}" is due`);
@@ -151,6 +187,8 @@ class Judge {
     }
     const who = `${from} ${head.slice(1, 17)}`;
     this.balance.set(who, (this.balance.get(who) ?? 0) + 1);
+    const have = /\n\/have (\d+)/.exec(data.toString("latin1", 0, 200))?.[1];
+    if (have) this.haves.set(who, Number(have));
     const cookie = /^\/join (\S+)/.exec(line)?.[1];
     if (this.cookies.has(`${who} ${cookie}`)) this.proved.add(who);
   }
@@ -169,46 +207,79 @@ class Judge {
     this.down++;
     const cookie = /^\/join (\S+)/m.exec(text)?.[1];
     if (cookie) this.cookies.add(`${who} ${cookie}`);
+    const last = text.slice(text.lastIndexOf("\n", text.length - 2) + 1);
+    if (parseInt(last) > (this.haves.get(who) ?? Infinity) + 560) {
+      this.world.fault(`${to} gets more than it has room for`);
+    }
     if (this.proved.has(who)) return;
     const left = (this.balance.get(who) ?? 0) - 1;
     this.balance.set(who, left);
     if (left < 0 || data.length > 80) {
-      this.world.fault(`${to} has proved nothing and gets ${data.length} bytes`);
+      this.world.fault(
+        `${to} has proved nothing and gets ${data.length} bytes`,
+      );
     }
   }
 
-  /** What is still missing, or "". */
+  /** Its lines that no hub has said. */
+  unsaid({ typed }: Member): string[] {
+    return typed.map(({ text }) => text).filter((text) =>
+      /^\w+-\d+$/.test(text) && !this.said.has(text)
+    );
+  }
+
+  /** What is still missing to those who are there, or "". */
   missing(): string {
-    const { hub, members } = this.world;
-    const run = this.logs.length - 1;
-    const last = this.logs[run]!.lines.length - 1;
-    for (const one of members) {
-      if (one.isKilled || one.interruptedAt < Infinity) continue;
-      const lost = one.typed.filter(({ text }) =>
-        /^\w+-\d+$/.test(text) && !this.said.has(text)
-      );
-      const { label } = one;
-      if (one.dead) {
-        const told = this.lost.get(one) ?? 0;
-        if (lost.length > told) {
-          this.world.fault(`${label} lost ${lost.length}, tells ${told}`);
-        }
-        if (one.code === 0 && lost.length > 0) this.world.fault(`${label} ends with 0`);
-        continue;
-      }
-      if (one.leftAt < Infinity) return `${label} does not end`;
-      if (lost.length > 0) return `nobody has said ${lost[0]!.text}`;
+    const { logs, world } = this;
+    const run = logs.length - 1;
+    const last = logs[run]!.lines.length - 1;
+    for (const one of world.members.filter((one) => !one.dead)) {
+      const [unsaid] = this.unsaid(one);
+      if (one.leftAt < Infinity) return `${one.label} does not end`;
+      if (unsaid) return `nobody has said ${unsaid}`;
       const isThere = this.places.get(one)!.some(([r, n]) => r === run && n === last);
-      if (!isThere) return `${label} has not line ${last} of ${hub?.label}: ${this.logs[run]!.lines[last]}`;
+      if (!isThere) return `${one.label} lacks line ${last}: ${logs[run]!.lines[last]}`;
     }
     return "";
+  }
+
+  /** How did those end who are gone? */
+  ends(row: Row) {
+    const isSure = !row.misses && !row.events?.stopHub && !row.events?.restart;
+    for (const one of this.world.members) {
+      if (!one.dead || one.isKilled) continue;
+      const lost = this.unsaid(one).length;
+      const told = this.lost.get(one) ?? 0;
+      const { label, code, interrupts } = one;
+      const took = one.endedAt - one.leftAt;
+      const fault = (what: string) => this.world.fault(`${label} ${what}`);
+      if (one.leftAt === Infinity) fault("ends by itself");
+      if (lost > told && interrupts < 2) fault(`lost ${lost}, tells of ${told}`);
+      if (code === 0 && told + lost > 0) fault(`lost ${lost}, but ends with 0`);
+      if (isSure && interrupts === 0 && code !== 0) fault(`ends with ${code}`);
+      if (took > this.within) fault(`takes ${took} ms to leave`);
+      if (interrupts > 0 && code !== 130) fault(`ends with ${code}, not 130`);
+      if (interrupts > 0 && took > 1100 && !one.isAway) fault("is still there");
+      const own = one.typed.filter(({ text }) => /^\w+-\d+$/.test(text)).length;
+      if (isSure && code === 0 && (this.own.get(one) ?? 0) < own) {
+        fault(`ends before it has shown its own ${own} lines`);
+      }
+    }
   }
 }
 
 // ---- Parties ----
 
-type Happening = "restart" | "move" | "swap" | "stop" | "stopHub" | "outage"
-  | "reborn" | "leave" | "interrupt";
+type Happening =
+  | "restart"
+  | "move"
+  | "swap"
+  | "stop"
+  | "stopHub"
+  | "outage"
+  | "reborn"
+  | "leave"
+  | "interrupt";
 
 interface Row {
   path?: Path;
@@ -236,7 +307,13 @@ const ROWS: Record<string, Row> = {
   late: { path: slow, within: 30 },
   far: { path: { drop: 0.02, base: 400, delay: 0.3, late: 100 }, within: 15 },
   piped: { path: { ...fair, base: 20 }, pipe: 2000, within: 30, span: 8 },
-  pipedFar: { path: { base: 100 }, pipe: 2000, within: 30, span: 8, each: 0.06 },
+  pipedFar: {
+    path: { base: 100 },
+    pipe: 2000,
+    within: 30,
+    span: 8,
+    each: 0.06,
+  },
   narrow: { path: { base: 25, rate: 16, queue: 2e4 }, pipe: 200, within: 60 },
   restarts: { events: { restart: 3 }, within: 10 },
   restartsBad: { path: bad, events: { restart: 3 }, within: 20 },
@@ -369,6 +446,7 @@ class Party {
       world.at(random() * 200, () => {
         if (what === "leave" && random() < 0.7) one.leave();
         else one.signal(how);
+        if (random() < 0.2) world.at(50, () => one.signal(how));
       });
     }
   }
@@ -426,12 +504,28 @@ class Party {
   forge() {
     const { world, random } = this;
     if (world.now > this.#until) return;
-    const head = `#${Math.floor(random() * 2 ** 53).toString(16).padStart(16, "0")}`;
+    const head = `#${
+      Math.floor(random() * 2 ** 53).toString(16).padStart(16, "0")
+    }`;
     const [n, time] = [Math.floor(random() * 50), Math.floor(random() * 1e6)];
-    const lines = [`/say ${n} forged`, `/say ${n} /quit`, "/join 0 eve 0", "x",
-      `/join ${head.slice(1)} eve 0`, `/have ${n}`, "/full", `/gone ${n}`,
-      `${n} forged`, `/said ${n}`, "/welcome 0 eve", "* forged", `/sent ${n}`];
-    const text = `${this.pick([head, "#", ""])} ${time} 0\n${this.pick(lines)}\n`;
+    const lines = [
+      `/say ${n} forged`,
+      `/say ${n} /quit`,
+      "/join 0 eve 0",
+      "x",
+      `/join ${head.slice(1)} eve 0`,
+      `/have ${n}`,
+      "/full",
+      `/gone ${n}`,
+      `${n} forged`,
+      `/said ${n}`,
+      "/welcome 0 eve",
+      "* forged",
+      `/sent ${n}`,
+    ];
+    const text = `${this.pick([head, "#", ""])} ${time} 0\n${
+      this.pick(lines)
+    }\n`;
     const one = this.pick(this.seats).address;
     const up = random() < 0.5;
     if (up) world.send(one, HUB, Buffer.from(text));
@@ -513,10 +607,16 @@ async function crowd(party: Party) {
   await world.run(50);
   const peers: Peer[] = [];
   const join = async (ip: string, size: number) => {
-    const more = Array.from({ length: size }, (_, i) =>
-      new Peer(world, `${ip}:${2000 + i}`, `p${peers.length + i}`));
+    const more = Array.from(
+      { length: size },
+      (_, i) => new Peer(world, `${ip}:${2000 + i}`, `p${peers.length + i}`),
+    );
     peers.push(...more);
-    for (let i = 0; i < 20 && more.some((one) => !one.isIn && !one.isFull); i++) {
+    for (
+      let i = 0;
+      i < 20 && more.some((one) => !one.isIn && !one.isFull);
+      i++
+    ) {
       for (const one of more) if (!one.isIn && !one.isFull) one.ask();
       await world.run(100);
     }
@@ -528,7 +628,9 @@ async function crowd(party: Party) {
     if (is !== want) world.fault(`${is}, instead of ${want}`);
   };
   expect(await join("10.2.0.1", 251), "250 in, 1 not");
-  for (const ip of [2, 3, 4]) expect(await join(`10.2.0.${ip}`, 250), "250 in, 0 not");
+  for (const ip of [2, 3, 4]) {
+    expect(await join(`10.2.0.${ip}`, 250), "250 in, 0 not");
+  }
   expect(await join("10.2.0.5", 1), "0 in, 1 not");
   peers[0]!.ask(["/quit"]);
   await world.run(100);
@@ -584,11 +686,17 @@ async function gone(party: Party) {
   const { lines, times } = judge.logs[0]!;
   const n = lines.findIndex((line) => line.startsWith("* cid timed out"));
   const after = (times[n] ?? 0) - at;
-  if (after < 119e3 || after > 123e3) world.fault(`cid timed out after ${after} ms`);
+  if (after < 119e3 || after > 123e3) {
+    world.fault(`cid timed out after ${after} ms`);
+  }
   Object.assign(ben.path!, { drop: 0 });
   await party.settle();
-  if (!lines.some((line) => line.startsWith("* ben timed out"))) world.fault("ben is not dropped");
-  if (judge.missed < 500) world.fault(`ben is told of ${judge.missed} missed lines`);
+  if (!lines.some((line) => line.startsWith("* ben timed out"))) {
+    world.fault("ben is not dropped");
+  }
+  if (judge.missed < 500) {
+    world.fault(`ben is told of ${judge.missed} missed lines`);
+  }
 }
 
 const LAGS = [[], [1, 1.2], [450], [1, 450], [3300], [1, 3300]];
@@ -614,12 +722,17 @@ async function faults(party: Party, seed: number) {
   world.lags = () => {
     n++;
     if (n === event >> 2) world.at(0, () => happens[event % 4]!());
-    const hit = hits.find((hit) => hit > 0 && (hit - 1) / LAGS.length >> 0 === n);
+    const hit = hits.find((hit) =>
+      hit > 0 && (hit - 1) / LAGS.length >> 0 === n
+    );
     return hit ? LAGS[(hit - 1) % LAGS.length]! : [1];
   };
   party.startHub();
   await world.run(20);
-  const [ann, ben] = [party.join("ann", "10.0.0.2:1"), party.join("ben", "10.0.0.3:1")];
+  const [ann, ben] = [
+    party.join("ann", "10.0.0.2:1"),
+    party.join("ben", "10.0.0.3:1"),
+  ];
   seats.push(ann, ben);
   const happens = [
     () => {
@@ -664,9 +777,14 @@ async function one(name: string, seed: number): Promise<[Party, string[]]> {
     world.fault((error as Error).message);
   }
   const { judge } = party;
-  if (row.delay && judge.worst > row.delay) world.fault(`${judge.worst} ms until shown`);
+  judge.ends(row);
+  if (row.delay && judge.worst > row.delay) {
+    world.fault(`${judge.worst} ms until shown`);
+  }
   const each = (judge.up + judge.down) / judge.shown;
-  if (row.each && each > row.each) world.fault(`${each} datagrams for a line shown`);
+  if (row.each && each > row.each) {
+    world.fault(`${each} datagrams for a line shown`);
+  }
   if (!row.misses && judge.missed) world.fault(`${judge.missed} lines missed`);
   return [party, world.faults];
 }
@@ -692,8 +810,15 @@ async function worlds() {
         if (bad <= 3) console.log(`${name}-${seed}: ${found[0]}`);
         if (only && base) console.log(party.world.trace.join("\n"), found);
       }
-    } while (!(only && base) && performance.now() < start + SECONDS * 1000 / names.length);
-    console.log(`${name}: ${runs} worlds, ${bad} bad, ${shown} shown, ${(up / shown).toFixed(2)} up, ${(down / shown).toFixed(2)} down, ${worst.toFixed(0)} ms`);
+    } while (
+      !(only && base) &&
+      performance.now() < start + SECONDS * 1000 / names.length
+    );
+    console.log(
+      `${name}: ${runs} worlds, ${bad} bad, ${shown} shown, ${
+        (up / shown).toFixed(2)
+      } up, ${(down / shown).toFixed(2)} down, ${worst.toFixed(0)} ms`,
+    );
   }
 }
 await worlds();
