@@ -121,8 +121,13 @@ export class World {
     return this.hubs.findLast((one) => !one.dead);
   }
 
+  log(what: string) {
+    this.trace.push(`${(this.now / 1000).toFixed(3)} s ${what}`);
+  }
+
   fault(what: string) {
-    this.faults.push(`at ${(this.now / 1000).toFixed(2)} s: ${what}`);
+    this.log(`FAULT ${what}`);
+    this.faults.push(this.trace.at(-1)!);
   }
 
   at(ms: number, act: () => void, program?: Program, kind = ASAP): Event {
@@ -169,12 +174,13 @@ export class World {
     try {
       act();
     } catch (error) {
-      if (!(error instanceof Exit)) {
-        this.fault(`${program?.label} crashed: ${(error as Error).stack}`);
-        if (program) program.dead = true;
-      }
+      if (error instanceof Exit) return;
+      const [what, where] = (error as Error).stack?.split("\n") ?? [];
+      this.fault(`${program?.label ?? "a world"} crashes: ${what}${where}`);
+      program?.kill();
+    } finally {
+      this.#calling = false;
     }
-    this.#calling = false;
   }
 
   /** A program ends; what it does in the same breath counts no more. */
@@ -392,15 +398,16 @@ export class Program {
 
   #output(onLine: (line: string) => void) {
     let rest = "";
-    const write = (text: string) => {
+    const write = (text: string, done?: () => void) => {
       if (this.dead) return true;
+      if (done) this.world.at(0.01, done, this);
       // deno-lint-ignore no-control-regex
       const lines = (rest + text).replace(/\r|\x1b\[[\d;?]*\w/g, "").split(
         "\n",
       );
       rest = lines.pop() ?? "";
       for (const line of lines) {
-        this.world.trace.push(`${this.world.now} ${this.label}: ${line}`);
+        this.world.log(`${this.label}: ${line}`);
         onLine(line);
       }
       return true;
@@ -520,8 +527,6 @@ export class Member extends Program {
       this.#keyboard.closed = true;
       this.#keyboard.emit("close");
     },
-    [Symbol.asyncIterator]: () =>
-      events.on(this.#keyboard, "line", { close: ["close"] }),
   });
 
   override readline(): Given {
