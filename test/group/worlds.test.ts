@@ -439,10 +439,9 @@ class Party {
     }
     if (what === "stop") suspend(one, 100 + ms * 6000);
     if (what === "outage") {
-      const path = { ...one.path };
       one.isAway = true;
       Object.assign(one.path!, { drop: 1 });
-      world.at(100 + ms * 20_000, () => one.path = path);
+      world.at(100 + ms * 20_000, () => one.path = { ...this.row.path });
     }
     if (what === "reborn") {
       one.kill();
