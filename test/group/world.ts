@@ -14,17 +14,25 @@ import { compileFunction } from "node:vm";
 // ---- The scripts ----
 
 type Given = Record<string, unknown>;
-type State = Record<string, () => number>;
-type Script = (given: (name: string) => Given, ...globals: unknown[]) => State;
+type Script = (
+  given: (name: string) => Given,
+  ...globals: unknown[]
+) => Record<string, () => number>;
 const { stripTypeScriptTypes } = module as unknown as {
   stripTypeScriptTypes: (text: string) => string;
 };
-const GLOBALS = "process console performance Math Date setTimeout clearTimeout"
-  .concat(" setInterval clearInterval setImmediate clearImmediate").split(" ");
-const EDITS = process.env["EDITS"]; // a file: [script, from, to][], breaks to try
+const GLOBALS = ["process", "console", "performance", "Math", "setTimeout"]
+  .concat("setInterval", "clearInterval", "clearTimeout", "setImmediate");
+/** What is looked at inside of the scripts, and how much it may be. */
+const BOUNDS: Record<string, Record<string, number>> = {
+  "server.ts": { "members.size": 2001, "here.size": 1000, "kept.length": 1024 },
+  "client.ts": { "ahead.size": 2048, "unsaid.length": 10_600 },
+};
+const EDITS = process.env["EDITS"]; // a file with [script, from, to], breaks
+const scripts: Record<string, Script> = {};
 
-/** A script as a function, which returns what the named expressions are. */
-function load(name: string, expressions: string[]): Script {
+/** A script as a function, which returns how to look at what has bounds. */
+function load(name: string): Script {
   const file = new URL(`../../group/${name}`, import.meta.url);
   let text = readFileSync(file, "utf8").replace(/^#!/, "//");
   for (
@@ -40,25 +48,39 @@ function load(name: string, expressions: string[]): Script {
       return `const ${names.replaceAll(" as ", ": ")} = ${given};`;
     },
   );
-  const state = expressions.map((it) => `${JSON.stringify(it)}: () => ${it}`);
+  const looks = Object.keys(BOUNDS[name]!).map((it) => `"${it}": () => ${it}`);
   return compileFunction(
-    `"use strict"; { ${code}\nreturn { ${state.join(", ")} }; }`,
+    `"use strict"; { ${code}\nreturn { ${looks.join(", ")} }; }`,
     ["given", ...GLOBALS],
     { filename: `group/${name}` },
   ) as Script;
 }
 
-/** What is looked at inside of the scripts, and how much it may be. */
-const BOUNDS: Record<"server.ts" | "client.ts", Record<string, number>> = {
-  "server.ts": { "members.size": 2001, "here.size": 1000, "kept.length": 1024 },
-  "client.ts": { "ahead.size": 2048, "unsaid.length": 10_600 },
-};
-const scripts = {
-  "server.ts": load("server.ts", Object.keys(BOUNDS["server.ts"])),
-  "client.ts": load("client.ts", Object.keys(BOUNDS["client.ts"])),
-};
-
 // ---- Time and the network ----
+
+export const HUB = "10.0.0.1:6001";
+const LIMIT = 60_000; // ms of real time that a world may take
+/** What a loop that was stopped sees first. */
+const [TIMER, DATAGRAM, REST] = [0, 1, 2];
+
+/** Shares of the datagrams from 0 to 1, times in ms. */
+export interface Path {
+  drop?: number;
+  repeat?: number;
+  delay?: number; // so many come up to `late` later
+  late?: number;
+  base?: number; // one way
+  rate?: number; // bytes per ms each way, from a queue of so many bytes
+  queue?: number;
+}
+interface Event {
+  time: number;
+  act: () => void;
+  program: Program | undefined;
+  kind: number;
+  isOver: boolean;
+}
+class Exit extends Error {}
 
 export function dice(seed: number): () => number {
   return () => {
@@ -69,48 +91,25 @@ export function dice(seed: number): () => number {
   };
 }
 
-/** Shares of the datagrams from 0 to 1, times in ms. */
-export interface Path {
-  drop?: number;
-  repeat?: number;
-  delay?: number; // so many come up to `late` later
-  late?: number;
-  base?: number; // one way
-  rate?: number; // bytes per ms, of a queue of so many bytes each way
-  queue?: number;
-}
-const [ASAP, TIMER, DATAGRAM] = [2, 0, 1]; // the order in which a loop sees them
-interface Event {
-  time: number;
-  act: () => void;
-  program: Program | undefined;
-  kind: number;
-  dead: boolean;
-}
-export const HUB = "10.0.0.1:6001";
-const LIMIT = 60_000; // ms that a world may take of real time
-
-class Exit extends Error {}
-
 export class World {
   now = 1000;
   readonly random: () => number; // what people do
   readonly chance: () => number; // what the network does
   readonly own: () => number; // what the scripts draw
-  readonly path: Path = {};
   readonly hubs: Program[] = [];
   readonly members: Member[] = [];
-  readonly faults: string[] = [];
   readonly trace: string[] = [];
+  readonly faults: string[] = [];
   /** Who has which address. */
   readonly owners = new Map<string, (data: Buffer, from: string) => void>();
-  /** Each datagram when it is sent, and again each copy when it has come. */
-  tap = (_from: string, _to: string, _data: Buffer, _come: boolean) => {};
+  /** Each datagram when it is sent, and each copy of it when it has come. */
+  tap = (_from: string, _to: string, _data: Buffer, _hasCome: boolean) => {};
   /** Instead of the dice: how late the copies of a datagram come. */
-  lags?: (from: string, to: string, data: Buffer) => number[];
-  #queue: Event[] = []; // the next one is the last
+  lags: (path: Path, data: Buffer, isUp: boolean) => number[] = this.#draw;
+  readonly #queue: Event[] = []; // the next one is the last
+  readonly #busy = new Map<Path, [number, number]>(); // until when, each way
   readonly #until = performance.now() + LIMIT;
-  #calling = false;
+  #isCalling = false;
 
   constructor(seed: number) {
     [this.random, this.chance] = [dice(seed), dice(seed ^ 0x5bd1e995)];
@@ -118,7 +117,7 @@ export class World {
   }
 
   get hub(): Program | undefined {
-    return this.hubs.findLast((one) => !one.dead);
+    return this.hubs.findLast((one) => !one.isDead);
   }
 
   log(what: string) {
@@ -126,16 +125,17 @@ export class World {
   }
 
   fault(what: string) {
-    this.log(`FAULT ${what}`);
+    this.log(`FAULT: ${what}`);
     this.faults.push(this.trace.at(-1)!);
   }
 
-  at(ms: number, act: () => void, program?: Program, kind = ASAP): Event {
-    const time = this.now + Math.max(0, ms);
-    return this.insert({ time, act, program, kind, dead: false });
+  at(ms: number, act: () => void, program?: Program, kind = REST): Event {
+    const event = { time: 0, act, program, kind, isOver: false };
+    return this.insert(event, ms);
   }
 
-  insert(event: Event): Event {
+  insert(event: Event, ms: number): Event {
+    event.time = this.now + ms;
     let [low, high] = [0, this.#queue.length];
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -150,27 +150,26 @@ export class World {
     const end = this.now + ms;
     for (let i = 1;; i++) {
       const event = this.#queue.at(-1);
-      if (!event || event.time > end) break;
+      if (!event || event.time > end || this.faults.length > 0) break;
       this.#queue.pop();
       const { program } = event;
-      if (event.dead || program?.dead) continue;
-      if (program?.stopped) {
-        program.backlog.push(event);
-        continue;
-      }
+      if (event.isOver || program?.isDead) continue;
       this.now = event.time;
-      this.call(event.act, program);
+      if (program?.backlog) program.backlog.push(event);
+      else this.call(event.act, program);
       for (let i = 0; i < 8; i++) await null; // what the scripts await
-      if (program?.isDone()) this.end(program);
-      if (i % 10_000 === 0 && performance.now() > this.#until) {
-        throw new Error(`more than ${LIMIT / 1000} s for this world`);
+      if (program?.isOpen === false && this.isIdle(program)) {
+        this.end(program, program.process.exitCode ?? 0);
+      }
+      if (i % 1000 === 0 && performance.now() > this.#until) {
+        throw new Error(`a world that takes more than ${LIMIT / 1000} s`);
       }
     }
     this.now = end;
   }
 
   call(act: () => void, program?: Program) {
-    this.#calling = true;
+    this.#isCalling = true;
     try {
       act();
     } catch (error) {
@@ -179,141 +178,100 @@ export class World {
       this.fault(`${program?.label ?? "a world"} crashes: ${what}${where}`);
       program?.kill();
     } finally {
-      this.#calling = false;
+      this.#isCalling = false;
     }
   }
 
   /** A program ends; what it does in the same breath counts no more. */
-  end(program: Program, code?: number) {
-    if (program.dead) return;
-    program.dead = true;
-    program.endedAt = this.now;
-    program.code = code ?? program.process.exitCode ?? 0;
-    if (this.#calling) throw new Exit();
+  end(program: Program, code: number) {
+    if (!program.isDead) Object.assign(program, { code, endedAt: this.now });
+    program.isDead = true;
+    if (this.#isCalling) throw new Exit();
   }
 
-  /** Does anything still keep the program running? */
-  waitsFor(program: Program): boolean {
-    return this.#queue.some((one) =>
-      one.program === program && !one.dead && one.kind !== DATAGRAM
+  /** Has it nothing to wait for but the network? */
+  isIdle(program: Program): boolean {
+    return !this.#queue.some((one) =>
+      one.program === program && !one.isOver && one.kind !== DATAGRAM
     );
   }
 
-  send(from: string, to: string, data: Buffer, path = this.path) {
+  send(from: string, to: string, data: Buffer, path: Path = {}) {
     this.tap(from, to, data, false);
-    const way = from === HUB ? "down" : "up";
-    const lags = this.lags?.(from, to, data) ?? this.#draw(path, way, data);
-    for (const lag of lags) {
+    for (const lag of this.lags(path, data, to === HUB)) {
       this.at(lag, () => {
         const owner = this.owners.get(to);
-        if (!owner) return;
-        this.tap(from, to, data, true);
-        owner(data, from);
+        if (owner) this.tap(from, to, data, true);
+        owner?.(data, from);
       });
     }
   }
 
-  readonly #busy = new Map<Path, Record<string, number>>();
-
-  #draw(path: Path, way: string, data: Buffer): number[] {
+  #draw(path: Path, data: Buffer, isUp: boolean): number[] {
     const { drop = 0, repeat = 0, delay = 0, late = 0, base = 1 } = path;
-    const { rate = Infinity, queue = Infinity } = path;
     const [a, b, c] = [this.chance(), this.chance(), this.chance()];
     const [d, e, f] = [this.chance(), this.chance(), this.chance()];
     let lag = base * (0.5 + d / 2) + (c < delay ? e * late : 0);
-    if (rate < Infinity) {
-      const busy = this.#busy.get(path) ?? {};
+    if (path.rate) {
+      const busy = this.#busy.get(path) ?? [0, 0];
+      const start = Math.max(busy[Number(isUp)]!, this.now);
+      if ((start - this.now) * path.rate > path.queue!) return [];
+      busy[Number(isUp)] = start + (data.length + 28) / path.rate;
       this.#busy.set(path, busy);
-      const wait = Math.max(0, (busy[way] ?? 0) - this.now);
-      if (wait * rate > queue) return [];
-      busy[way] = this.now + wait + (data.length + 28) / rate;
-      lag += busy[way]! - this.now;
+      lag += busy[Number(isUp)]! - this.now;
     }
     const lags = a < drop ? [] : [lag];
     return b < repeat ? [...lags, lag + f * late] : lags;
-  }
-
-  startHub(): Program {
-    const hub = new Program(this, `hub${this.hubs.length + 1}`, HUB, false);
-    this.hubs.push(hub);
-    hub.start("server.ts", HUB.split(":"));
-    return hub;
-  }
-
-  join(
-    name: string,
-    address: string,
-    options: { label?: string; terminal?: boolean; path?: Path } = {},
-  ): Member {
-    const { label = name, terminal = false, path = this.path } = options;
-    const member = new Member(this, label, address, terminal);
-    Object.assign(member, { name, path });
-    this.members.push(member);
-    member.start("client.ts", [name, ...HUB.split(":")]);
-    return member;
   }
 }
 
 // ---- The programs ----
 
-/** A running script: what the world gives it, and what it has done. */
+/** A running script: what the world gives it, and how it has ended. */
 export class Program {
   readonly world: World;
   readonly label: string;
-  readonly terminal: boolean;
+  readonly startedAt: number;
   address: string;
-  dead = false;
-  stopped = false;
-  code = 0; // when it has ended
-  endedAt = 0;
-  path?: Path; // else it is the world's
-  backlog: Event[] = []; // what waits while it is stopped
-  waiting = 0; // bytes in the kernel's buffer meanwhile
-  unsent = 0; // datagrams in the runtime's hands
-  isOpen = false; // its socket
+  path: Path = {};
+  isDead = false;
   isKilled = false;
-  isAway = false; // stopped or moved at times
+  isAway = false; // it was stopped or moved meanwhile
+  code = 0;
+  endedAt = 0;
+  backlog: Event[] | undefined; // while it is stopped
   onOut: (line: string) => void = () => {};
   onErr: (line: string) => void = () => {};
-  readonly startedAt: number;
   readonly process = Object.assign(new events.EventEmitter(), {
     argv: ["", ""],
-    env: {},
-    versions: { node: "24" },
-    platform: "linux",
+    versions: {},
     exitCode: undefined as number | undefined,
-    exit: (code?: number) => this.world.end(this, code),
-    kill: () => true,
-    stdin: stream({ isTTY: false, setRawMode() {}, unref() {} }),
+    exit: (code?: number) =>
+      this.world.end(this, code ?? this.process.exitCode ?? 0),
+    stdin: new events.EventEmitter(),
     stdout: this.#output((line) => this.onOut(line)),
     stderr: this.#output((line) => this.onErr(line)),
   });
-  state: State = {};
+  isOpen: boolean | undefined; // its socket
   #receive: (data: Buffer, from: string) => void = () => {};
+  #waiting = 0; // bytes in the kernel's buffer while it is stopped
+  #unsent = 0; // datagrams in the runtime's hands
 
-  constructor(world: World, label: string, address: string, terminal: boolean) {
-    [this.world, this.label] = [world, label];
-    [this.address, this.terminal] = [address, terminal];
+  constructor(world: World, label: string, address: string) {
+    [this.world, this.label, this.address] = [world, label, address];
     this.startedAt = world.now;
-    this.process.stdin.isTTY = this.process.stdout.isTTY = terminal;
   }
 
-  /** All that the script can import, and its globals. */
-  start(name: keyof typeof scripts, args: string[]) {
-    const { world } = this;
-    this.process.argv.push(...args);
+  start(name: string, ...args: string[]) {
+    const { world, process } = this;
+    process.argv.push(...args);
     const epoch = world.now - 30 - world.own() * 100;
-    const performance = { now: () => world.now - epoch };
-    const later = (kind: number) => (ms = 0, value?: unknown) => {
-      const wait = kind === TIMER ? Math.max(ms, 1) : 0.001;
-      return new Promise((resolve) =>
-        world.at(wait, () => resolve(value), this, kind)
-      );
-    };
+    const later = (kind: number, ms: number) =>
+      new Promise((resolve) => world.at(ms, () => resolve(0), this, kind));
     const modules: Record<string, Given> = {
       "node:buffer": { Buffer },
-      "node:process": { default: this.process },
-      "node:events": { ...events, default: events.EventEmitter },
+      "node:process": { default: process },
+      "node:events": { ...events },
       "node:crypto": {
         ...crypto,
         randomBytes: (n: number) =>
@@ -326,138 +284,114 @@ export class Program {
         lookup: (host: string) => Promise.resolve({ address: host, family: 4 }),
       },
       "node:timers/promises": {
-        setTimeout: later(TIMER),
-        setImmediate: (value?: unknown) => later(ASAP)(0, value),
+        setTimeout: (ms: number) => later(TIMER, Math.max(ms, 1)),
+        setImmediate: () => later(REST, 0.001),
       },
       "node:readline": this.readline(),
     };
     const given = (name: string) =>
       new Proxy(modules[name] ?? {}, {
-        get(module, key) {
-          if (key in module) return module[String(key)];
-          throw new Error(`worlds do not know ${String(key)} of ${name}`);
+        get(module, key: string) {
+          if (key in module) return module[key];
+          throw new Error(`there is no ${key} of ${name} in world.ts`);
         },
       });
     const clear = (event?: { timer: Event }) => {
-      if (event) event.timer.dead = true;
+      if (event) event.timer.isOver = true;
     };
-    const { stdout, stderr } = this.process;
     const globals: Given = {
-      process: this.process,
-      performance,
+      process,
+      performance: { now: () => world.now - epoch },
       console: {
-        log: (text: unknown) => stdout.write(`${text}\n`),
-        error: (text: unknown) => stderr.write(`${text}\n`),
+        log: (text: string) => process.stdout.write(`${text}\n`),
+        error: (text: string) => process.stderr.write(`${text}\n`),
       },
       Math: Object.assign(Object.create(Math), { random: world.own }),
-      Date: { now: () => 1.8e12 + performance.now() },
       setTimeout: this.#timer(false),
       setInterval: this.#timer(true),
-      setImmediate: (
-        act: (...args: unknown[]) => void,
-        ...args: unknown[]
-      ) => ({
-        timer: world.at(0.001, () => act(...args), this),
-      }),
+      setImmediate: (act: () => void) => world.at(0.001, act, this),
       clearTimeout: clear,
       clearInterval: clear,
-      clearImmediate: clear,
     };
     world.call(() => {
-      this.state = scripts[name](given, ...GLOBALS.map((it) => globals[it]));
+      const of = (scripts[name] ??= load(name))(
+        given,
+        ...GLOBALS.map((it) => globals[it]),
+      );
+      const look = () => {
+        for (const [what, most] of Object.entries(BOUNDS[name]!)) {
+          const is = of[what]!();
+          if (is > most) world.fault(`${this.label}: ${what} is ${is}`);
+        }
+        world.at(500, look, this, DATAGRAM);
+      };
+      look();
     }, this);
-    const look = () => {
-      for (const [what, most] of Object.entries(BOUNDS[name])) {
-        const is = this.state[what]?.() ?? 0;
-        if (is > most) world.fault(`${this.label}: ${what} is ${is}`);
-      }
-      world.at(500, look, this, DATAGRAM);
-    };
-    world.at(10, look, this, DATAGRAM);
   }
 
   readline(): Given {
     return {};
   }
 
-  isDone(): boolean {
-    return false;
-  }
-
-  #timer(again: boolean) {
-    return (act: (...args: unknown[]) => void, ms = 0, ...args: unknown[]) => {
-      const arm = () => this.world.at(Math.max(ms, 1), fire, this, TIMER);
+  #timer(isInterval: boolean) {
+    return (act: () => void, ms: number) => {
       const fire = () => {
-        if (again) handle.timer = arm();
-        act(...args);
+        if (isInterval) handle.timer = arm();
+        act();
       };
-      const handle = { timer: arm(), unref() {}, ref() {} };
+      const arm = () => this.world.at(Math.max(ms, 1), fire, this, TIMER);
+      const handle = { timer: arm() };
       return handle;
     };
   }
 
   #output(onLine: (line: string) => void) {
     let rest = "";
-    const write = (text: string, done?: () => void) => {
-      if (this.dead) return true;
-      if (done) this.world.at(0.01, done, this);
-      // deno-lint-ignore no-control-regex
-      const lines = (rest + text).replace(/\r|\x1b\[[\d;?]*\w/g, "").split(
-        "\n",
-      );
+    const write = (text: string, onWritten?: () => void) => {
+      if (this.isDead) return true;
+      const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) {
         this.world.log(`${this.label}: ${line}`);
         onLine(line);
       }
+      if (onWritten) this.world.at(0.01, onWritten, this);
       return true;
     };
-    return stream({ isTTY: false, write, end: write, columns: 80 });
+    return Object.assign(new events.EventEmitter(), { write });
   }
 
-  #createSocket(_type: unknown, onMessage?: (...args: unknown[]) => void) {
+  #createSocket(_type: string, onMessage: (...args: unknown[]) => void) {
     const { world } = this;
-    const [ip = "", port] = HUB.split(":");
     const socket = Object.assign(new events.EventEmitter(), {
-      bind: () => void world.at(0.01, () => socket.emit("listening"), this),
-      connect: () => void world.at(0.01, () => socket.emit("connect"), this),
-      address: () => ({ address: ip, port: Number(port), family: "IPv4" }),
+      bind: () => world.at(0.01, () => socket.emit("listening"), this),
+      address: () => ({ port: 6001 }),
       setRecvBufferSize() {},
-      ref() {},
-      unref() {},
-      close: () => {
-        this.isOpen = false;
-        world.at(0.01, () => socket.emit("close"), this);
-      },
-      /** With port and address, or connected; with a callback or without. */
-      send: (message: string | Buffer | Given[], ...rest: unknown[]) => {
-        if (this.dead || !this.isOpen) return;
-        const parts = [message].flat() as (string | Buffer)[];
-        const data = Buffer.concat(
-          parts.map((it) => Buffer.from(it as string)),
-        );
-        const [to, host] = rest.filter((it) => typeof it !== "function");
-        const address = to === undefined ? HUB : `${host}:${to}`;
-        if (data.length > 1200) {
-          world.fault(`${this.label}: ${data.length} bytes`);
-        }
-        const path = world.members.find((one) => one.address === address);
-        world.send(this.address, address, data, this.path ?? path?.path);
-        if (++this.unsent > 200) {
-          world.fault(`${this.label}: queue of datagrams`);
-        }
-        const sent = rest.find((it) => typeof it === "function");
+      close: () => this.isOpen = false,
+      send: (
+        message: string | Buffer | (string | Buffer)[],
+        port: number,
+        address: string,
+        onSent?: (error: null) => void,
+      ) => {
+        if (this.isDead) return;
+        const parts = [message].flat().map((it) => Buffer.from(it as string));
+        const [data, to] = [Buffer.concat(parts), `${address}:${port}`];
+        if (data.length > 1200) world.fault(`${data.length} bytes to ${to}`);
+        if (++this.#unsent > 200) world.fault(`${this.label}'s queue grows`);
+        const member = world.members.findLast((one) => one.address === to);
+        world.send(this.address, to, data, (member ?? this).path);
         world.at(0.0005, () => {
-          this.unsent--;
-          (sent as ((error: null) => void) | undefined)?.(null);
+          this.#unsent--;
+          onSent?.(null);
         }, this);
       },
-    });
-    if (onMessage) socket.on("message", onMessage);
+    }).on("message", onMessage);
     this.isOpen = true;
     this.#receive = (data, from) => {
-      if (this.dead || !this.isOpen) return;
-      if (this.stopped && (this.waiting += data.length + 600) > 4e6) return;
+      if (this.isDead || !this.isOpen) return;
+      this.#waiting = this.backlog ? this.#waiting + data.length + 600 : 0;
+      if (this.#waiting > 4e6) return;
       const [address, port] = from.split(":");
       const info = { address, port: Number(port), size: data.length };
       world.at(0, () => socket.emit("message", data, info), this, DATAGRAM);
@@ -466,7 +400,7 @@ export class Program {
     return socket;
   }
 
-  /** It gets another address; the old one may lead to it for a while. */
+  /** It gets another address; the old one may still lead to it. */
   moveTo(address: string, keepsOld = false) {
     const { owners } = this.world;
     const isOurs = owners.get(this.address) === this.#receive;
@@ -477,91 +411,67 @@ export class Program {
 
   /** SIGKILL. */
   kill() {
-    this.dead = this.isKilled = true;
+    this.isDead = this.isKilled = true;
     this.endedAt = this.world.now;
   }
 
-  /** SIGSTOP; nothing runs, and the kernel keeps what comes, up to a bound. */
-  stop() {
-    [this.stopped, this.waiting] = [true, 0];
-  }
-
-  /** SIGCONT: timers first, then datagrams, then all the rest. */
-  continue() {
-    this.stopped = false;
-    const all = this.backlog.splice(0).sort((a, b) => a.kind - b.kind);
-    for (const [i, event] of all.entries()) {
-      event.time = this.world.now + i * 1e-4;
-      this.world.insert(event);
-    }
+  /** SIGSTOP, and SIGCONT after so many ms: timers, datagrams, all the rest. */
+  suspend(ms: number) {
+    if (this.isDead || this.backlog) return;
+    this.backlog = [];
+    this.isAway = true;
+    this.world.at(ms, () => {
+      const all = this.backlog!.sort((a, b) => a.kind - b.kind);
+      this.backlog = undefined;
+      for (const [i, it] of all.entries()) this.world.insert(it, i * 1e-4);
+    });
   }
 }
 
-function stream<T extends object>(members: T) {
-  return Object.assign(new events.EventEmitter(), members);
-}
-
-/** A client, and its person or pipe. */
+/** A client, and the pipe that it reads. */
 export class Member extends Program {
-  name = ""; // that it wants at first
-  typed: { text: string; at: number }[] = [];
+  readonly name: string; // that it wants
+  readonly typed: string[] = [];
   leftAt = Infinity; // when its input ended
-  interrupts = 0;
-  #paused = false;
-  #input: string[][] = []; // chunks of a pipe
-  #atEnd = false;
+  interrupts: number[] = [];
+  #isPaused = false;
+  readonly #input: string[][] = []; // in chunks
   readonly #keyboard = Object.assign(new events.EventEmitter(), {
-    closed: false,
-    line: "",
-    setPrompt() {},
-    prompt() {},
-    getCursorPos: () => ({ rows: 0, cols: 0 }),
-    pause: () => void (this.#paused = true),
+    isClosed: false,
+    pause: () => this.#isPaused = true,
     resume: () => {
-      if (this.#keyboard.closed) throw new Error("resumed after its end");
-      this.#paused = false;
+      if (this.#keyboard.isClosed) throw new Error("resumed after its end");
+      this.#isPaused = false;
       this.#flow();
     },
     close: () => {
-      if (this.#keyboard.closed) return;
-      this.#keyboard.closed = true;
+      if (this.#keyboard.isClosed) return;
+      this.#keyboard.isClosed = true;
       this.#keyboard.emit("close");
     },
   });
 
-  override readline(): Given {
-    const createInterface = () => this.#keyboard;
-    const nothing = () => {};
-    const [moveCursor, clearScreenDown] = [nothing, nothing];
-    const [cursorTo, clearLine] = [nothing, nothing];
-    return {
-      createInterface,
-      moveCursor,
-      clearScreenDown,
-      cursorTo,
-      clearLine,
-    };
+  constructor(world: World, name: string, address: string, label: string) {
+    super(world, label, address);
+    this.name = name;
   }
 
-  override isDone(): boolean {
-    const reads = !this.#keyboard.closed && !this.#paused;
-    return !this.isOpen && !reads && !this.world.waitsFor(this);
+  override readline(): Given {
+    return { createInterface: () => this.#keyboard };
   }
 
   /** Whole chunks: the lines of one come although it was paused meanwhile. */
   #flow() {
     this.world.at(0.01, () => {
-      if (this.#paused || this.#keyboard.closed) return;
-      const lines = this.#input.shift();
-      for (const text of lines ?? []) {
-        if (this.#keyboard.closed) continue;
-        if (this.leftAt === Infinity || this.#atEnd) {
-          this.typed.push({ text, at: this.world.now });
-        }
-        this.#keyboard.emit("line", text);
+      if (this.#isPaused || this.#keyboard.isClosed) return;
+      const lines = this.#input.shift() ?? [];
+      for (const line of lines) {
+        if (this.#keyboard.isClosed) break;
+        if (this.interrupts.length === 0) this.typed.push(line);
+        this.#keyboard.emit("line", line);
       }
-      if (lines) this.#flow();
-      else if (this.#atEnd) this.#keyboard.close();
+      if (lines.length > 0) this.#flow();
+      else if (this.leftAt < Infinity) this.#keyboard.close();
     }, this);
   }
 
@@ -572,24 +482,11 @@ export class Member extends Program {
     this.#flow();
   }
 
-  /** Ctrl+D, or the end of the pipe. */
-  leave() {
+  /** At the end of the pipe, or by a signal. */
+  leave(signal?: "SIGINT" | "SIGTERM") {
     this.leftAt = Math.min(this.leftAt, this.world.now);
-    this.#atEnd = true;
-    this.#flow();
-  }
-
-  signal(name: string) {
-    const { now } = this.world;
-    this.leftAt = Math.min(this.leftAt, now);
-    if (name === "SIGINT") this.interrupts++;
-    const target = this.terminal && name === "SIGINT"
-      ? this.#keyboard
-      : this.process;
-    this.world.at(0, () => {
-      if (!target.emit(name)) {
-        this.world.fault(`${this.label} hears no ${name}`);
-      }
-    }, this);
+    if (signal === "SIGINT") this.interrupts.push(this.world.now);
+    if (!signal) this.#flow();
+    else this.world.at(0, () => void this.process.emit(signal), this);
   }
 }
