@@ -100,6 +100,7 @@ export class World {
   readonly members: Member[] = [];
   readonly trace: string[] = [];
   readonly faults: string[] = [];
+  isVerbose = false; // with all datagrams in the trace
   /** Who has which address. */
   readonly owners = new Map<string, (data: Buffer, from: string) => void>();
   /** Each datagram when it is sent, and each copy of it when it has come. */
@@ -198,6 +199,9 @@ export class World {
 
   send(from: string, to: string, data: Buffer, path: Path = {}) {
     this.tap(from, to, data, false);
+    if (this.isVerbose) {
+      this.log(`${from} > ${to} ${JSON.stringify(`${data}`)}`);
+    }
     for (const lag of this.lags(path, data, to === HUB)) {
       this.at(lag, () => {
         const owner = this.owners.get(to);

@@ -97,7 +97,7 @@ const KINDS: Record<string, Kind> = {
   },
   forged: { forged: true, within: 1, delay: 60 },
   herd: { path: { ...fair, base: 10 }, within: 8, scene: herd },
-  away: { path: fair, within: 8, scene: away },
+  away: { path: fair, within: 15, scene: away },
   crowd: { within: 5, scene: crowd },
   flood: { path: { base: 10 }, within: 5, delay: 1500, scene: flood },
   gone: { path: { base: 10 }, within: 10, misses: true, scene: gone },
@@ -666,20 +666,20 @@ async function crowd(party: Party) {
   }
 }
 
-/** Fifty names from one address talk as much as they can, and read slowly. */
+/** Twenty names from one address talk as much as they can, and read slowly. */
 async function flood(party: Party) {
   const { world, seats, judge } = party;
   await party.meet(2);
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < 20; i++) {
     const peer = new Peer(world, `10.2.0.1:${2000 + i}`, `p${i}`);
     const ask = () => {
-      if (peer.state) peer.ask(60, 4800);
+      if (peer.state) peer.ask(30, 4800);
       else peer.ask();
       world.at(100 + 10 * world.random(), ask);
     };
     ask();
   }
-  await world.run(6000);
+  await world.run(12_000);
   const newcomer = party.join("dan", "10.0.0.9:1000");
   for (let i = 0; i < 6; i++) {
     for (const one of seats) party.say(one);
@@ -792,6 +792,7 @@ async function runAll(kind: string) {
     const world = new World(seed);
     const party = new Party(world, KINDS[kind]!);
     const { judge } = party;
+    world.isVerbose = Boolean(isOne);
     try {
       await (party.kind.scene?.(party, seed) ?? party.play());
     } catch (error) {
