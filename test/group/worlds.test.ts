@@ -51,11 +51,11 @@ const fair = { drop: 0.05, repeat: 0.05, delay: 0.1, late: 50 };
 const some = { restart: 1, move: 2, swap: 1, stop: 1, stopHub: 1, outage: 1 };
 
 const KINDS: Record<string, Kind> = {
-  clean: { within: 1, delay: 60, each: 1.3 },
-  lossy: { path: bad, within: 15, each: 1.8 },
+  clean: { within: 1, delay: 40, each: 1.6 },
+  lossy: { path: bad, within: 15, each: 2.4 },
   lossier: { path: { ...bad, drop: 0.6, late: 300 }, within: 60 },
   late: { path: slow, within: 30 },
-  far: { path: { base: 400, delay: 0.3, late: 50 }, within: 4, each: 1.2 },
+  far: { path: { base: 400, delay: 0.3, late: 50 }, within: 4, each: 1.6 },
   piped: { path: { ...fair, base: 20 }, pipe: 1000, within: 20 },
   pipedFar: { path: { base: 100 }, pipe: 300, within: 20, each: 0.08 },
   narrow: {
@@ -95,7 +95,7 @@ const KINDS: Record<string, Kind> = {
     misses: true,
     within: 60,
   },
-  forged: { forged: true, within: 1, delay: 60 },
+  forged: { forged: true, within: 1, delay: 40 },
   herd: { path: { ...fair, base: 10 }, within: 8, scene: herd },
   away: { path: fair, within: 15, scene: away },
   crowd: { within: 5, scene: crowd },
