@@ -231,6 +231,9 @@ export class World {
 
 // ---- The programs ----
 
+/** A line of a hub. */
+export type Place = [run: number, n: number];
+
 /** A running script: what the world gives it, and how it has ended. */
 export class Program {
   readonly world: World;
@@ -244,6 +247,8 @@ export class Program {
   code = 0;
   endedAt = 0;
   backlog: Event[] | undefined; // while it is stopped
+  readonly lines = [""]; // that a hub has said, by number
+  readonly times = [0];
   onOut: (line: string) => void = () => {};
   onErr: (line: string) => void = () => {};
   readonly process = Object.assign(new events.EventEmitter(), {
@@ -436,6 +441,10 @@ export class Program {
 export class Member extends Program {
   readonly name: string; // that it wants
   readonly typed: string[] = [];
+  places: Place[] = []; // to which it has shown all, as far as can be known
+  shownOwn = 0; // lines that it has typed and shown
+  replies = 0; // to /who
+  told = 0; // lines that it does not know to be delivered
   leftAt = Infinity; // when its input ended
   interrupts: number[] = [];
   #isPaused = false;
