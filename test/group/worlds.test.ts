@@ -26,7 +26,7 @@ interface Kind {
   within: number; // s, until all have all, and until a leaver is gone
   events?: Record<string, number>; // how often
   names?: boolean; // all want the same ones
-  pipe?: number; // so many lines of each, and six times as many of the first
+  pipe?: number; // so many lines of each, and twelve times as many of the first
   misses?: boolean; // some may miss lines, and are told
   delay?: number; // ms from typed to shown, at the most
   each?: number; // datagrams for a line that is shown, at the most
@@ -68,7 +68,7 @@ const KINDS: Record<string, Kind> = {
   outages: { path: fair, events: { outage: 3 }, within: 35, misses: true },
   reborn: { path: fair, events: { reborn: 4 }, within: 15 },
   leaving: { path: fair, events: { leave: 4 }, within: 10 },
-  leavingBad: { path: bad, events: { leave: 5 }, within: 20 },
+  leavingBad: { path: bad, events: { leave: 5 }, within: 20, each: 2.4 },
   leavingLate: {
     path: slow,
     events: { leave: 3, interrupt: 2, outage: 2 },
@@ -441,10 +441,8 @@ class Party extends Judge {
     this.#until = world.now + span;
     for (const [i, one] of seats.entries()) {
       const lines = (kind.pipe ?? 0) * (i === 0 ? 12 : 1);
-      world.at(
-        random() * 2000,
-        () => lines ? this.say(one, lines) : this.talk(i),
-      );
+      const begin = () => lines ? this.say(one, lines) : this.talk(i);
+      world.at(random() * 2000, begin);
     }
     for (const [what, times] of Object.entries(kind.events ?? {})) {
       for (let i = 0; i < times; i++) {
@@ -463,9 +461,8 @@ class Party extends Judge {
     this.startHub();
     const end = world.now + kind.within * 1000;
     while (this.missing() && world.now < end) await world.run(100);
-    if (this.missing()) {
-      world.fault(`${this.missing()} after ${kind.within} s`);
-    }
+    const missing = this.missing();
+    if (missing) this.fault(`${missing} after ${kind.within} s`);
   }
 
   /** Then there is little to be heard, and not nothing. */
@@ -489,22 +486,11 @@ class Party extends Judge {
     const { world, random, seats } = this;
     if (world.now > this.#until) return;
     const n = Math.floor(random() * 50);
-    const words = [
-      "/say N forged",
-      "/say N /quit",
-      "/quit",
-      "/join 0 eve 0",
-      "/have N",
-      "/full",
-      "/gone N",
-      "N forged",
-      "/said N",
-      "/welcome 0 eve",
-      "* forged",
-      "/sent N",
-      "/goodbye",
-      "forged",
-    ];
+    const words =
+      "/say N x,/say N /quit,/quit,/join 0 eve 0,/have N,/full,x,N x"
+        .concat(",/gone N,/said N,/welcome 0 eve,/sent N,/goodbye,* x").split(
+          ",",
+        );
     const token = Math.floor(random() * 2 ** 52).toString(16).padStart(16, "0");
     const word = words[random() * words.length | 0]!.replace("N", `${n}`);
     const head = random() < 0.8 ? `#${token} ${n * 1e5}` : "#";
@@ -621,11 +607,8 @@ async function faults(party: Party, seed: number) {
   let [event, a, b] = [-1, seed % HITS, Math.floor(seed / HITS)];
   if (rest >= 0) [event, a, b] = [rest % EVENTS, Math.floor(rest / EVENTS), 0];
   if (a >= HITS) {
-    [event, a, b] = [EVENTS, HITS, HITS].map((n) => random() * n | 0) as [
-      number,
-      number,
-      number,
-    ];
+    [a, b] = [random() * HITS | 0, random() * HITS | 0];
+    event = random() * EVENTS | 0;
   }
   party.startHub();
   await world.run(20);
@@ -702,12 +685,11 @@ async function runAll(kind: string, ms: number) {
 }
 
 /** The first Node here that strips types by itself. */
-const node = ["", "NODE26", "NODE24", "NODE22"]
-  .map((name) => process.env[name] ?? process.execPath)
-  .find((node) => {
-    const asked = spawnSync(node, ["-p", "process.features.typescript"]);
-    return String(asked.stdout).trim() === "strip";
-  });
+const { execPath, env: { NODE26, NODE24, NODE22 } } = process;
+const node = [execPath, NODE26, NODE24, NODE22].find((node = "no node") => {
+  const asked = spawnSync(node, ["-p", "process.features.typescript"]);
+  return String(asked.stdout).trim() === "strip";
+});
 
 // In a process of its own, which can be ended whatever the scripts do.
 if (process.env["IN_WORLDS"]) {
