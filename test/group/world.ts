@@ -298,13 +298,7 @@ export class Program {
       },
       "node:readline": this.readline(),
     };
-    const given = (name: string) =>
-      new Proxy(modules[name] ?? {}, {
-        get(module, key: string) {
-          if (key in module) return module[key];
-          throw new Error(`there is no ${key} of ${name} in world.ts`);
-        },
-      });
+    const given = (name: string) => modules[name] ?? {};
     const clear = (event?: { timer: Event }) => {
       if (event) event.timer.isOver = true;
     };

@@ -58,7 +58,8 @@ const KINDS: Record<string, Kind> = {
   restartsLate: { path: slow, events: { restart: 3 }, within: 40 },
   copies: {
     path: { repeat: 0.5, late: 60_000 },
-    events: { restart: 1, leave: 2, reborn: 2 },
+    events: { move: 2, leave: 2, reborn: 1 },
+    names: true,
     within: 65,
   },
   moves: { path: fair, events: { move: 6 }, within: 10 },
@@ -117,6 +118,7 @@ class Judge {
   down = 0;
   shown = 0; // lines
   missed = 0;
+  renamed = 0; // members
   worst = 0; // ms from typed to shown
 
   constructor(world: World, kind: Kind) {
@@ -173,6 +175,7 @@ class Judge {
     const fits = what && here.has(name) !== isNew;
     here.delete(name);
     if (!fits || here.has(other ?? "")) this.fault(`"${line}" cannot be`);
+    if (other) this.renamed++;
     if (isNew || other) here.set(other ?? name, owner);
     const isRight = other || rest === ` (${here.size} here)`;
     if (!isRight) this.fault(`"${line}", but ${here.size} are here`);
@@ -311,6 +314,10 @@ class Judge {
       if (told > 0) fault(`tells of ${told} lines`);
       if (shownOwn < own) fault(`has shown ${shownOwn} of its ${own} lines`);
     }
+    const asked = this.world.members.flatMap(({ typed }) => typed)
+      .filter((line) => line.startsWith("/name ")).length;
+    const isTooMany = this.world.hubs.length === 1 && this.renamed > asked;
+    if (isTooMany) this.fault(`${this.renamed} new names, ${asked} asked for`);
     const cost = (up + down) / shown;
     if (delay && worst > delay) this.fault(`a line is shown after ${worst} ms`);
     if (each && cost > each) this.fault(`${cost} datagrams for a line shown`);
