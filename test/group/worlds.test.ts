@@ -472,7 +472,10 @@ class Party extends Judge {
         world.at(random() * span, () => this.happen(what));
       }
     }
-    if (kind.forged) this.forge();
+    if (kind.forged) {
+      this.forge();
+      this.borrow();
+    }
     await world.run(span);
     await this.settle();
     await this.rest();
@@ -502,6 +505,19 @@ class Party extends Judge {
       const age = world.now - (this.lastAsked.get(address) ?? 0);
       if (age > 16_000) world.fault(`${label} is silent for ${age} ms`);
     }
+  }
+
+  /** A stranger uses the cookie of its own address from another one. */
+  borrow() {
+    const ask = (from: string, time: number, cookie = "0") => {
+      const text = `#00000000000000ee ${time}\n/join ${cookie} eve 0\n`;
+      this.world.send(from, HUB, Buffer.from(text));
+    };
+    ask("10.0.8.8:1", 1);
+    this.world.at(500, () => {
+      const cookies = [...this.cookies].map((one) => one.split(" "));
+      ask("10.0.8.9:1", 2, cookies.find(([at]) => at === "10.0.8.8:1")?.[2]);
+    });
   }
 
   /** Strangers send what they like, as from anybody, but know no token. */
