@@ -71,7 +71,7 @@ const KINDS: Record<string, Kind> = {
   outages: { path: fair, events: { outage: 3 }, within: 35, misses: true },
   reborn: { path: fair, events: { reborn: 4 }, within: 15 },
   leaving: { path: fair, events: { leave: 4 }, within: 10 },
-  leavingBad: { path: bad, events: { leave: 5 }, within: 20, each: 2.4 },
+  leavingBad: { path: bad, events: { leave: 5 }, within: 20, each: 3.2 },
   leavingLate: {
     path: slow,
     events: { leave: 3, interrupt: 2, outage: 2 },
@@ -122,6 +122,8 @@ class Judge {
   readonly cookies = new Set<string>();
   readonly proved = new Set<string>();
   readonly haves = new Map<string, number>();
+  readonly lost = new Map<string, number>(); // by token: it lacks some up to
+  readonly sent = new Map<string, number>(); // and was sent some up to
   run = ""; // of the hub, as every member knows it
   up = 0; // datagrams
   down = 0;
@@ -144,8 +146,9 @@ class Judge {
 
   /** A new hub has numbers and members of its own. */
   follow(hub: Program) {
-    const { here, newest, cookies, proved, haves } = this;
-    for (const one of [here, newest, cookies, proved, haves]) one.clear();
+    const { here, newest, cookies, proved, haves, lost, sent } = this;
+    for (const one of [here, newest, cookies, proved]) one.clear();
+    for (const one of [haves, lost, sent]) one.clear();
     const run = this.world.hubs.push(hub) - 1;
     hub.onOut = (shown) => {
       const line = shown.replace(/^来自\[\S+\]的消息: /, "");
@@ -249,9 +252,11 @@ class Judge {
     }
     this.balance.set(who, (this.balance.get(who) ?? 0) + 1);
     const [, cookie] = /\n\/join (\S+)/.exec(text) ?? [];
-    const have = Number(/\n\/have (\d+)/.exec(text)?.[1] ?? 0);
+    const [, have = 0, lost = 0] = /\n\/have (\d+) (\d+)/.exec(text) ?? [];
+    const token = text.slice(1, 17);
+    this.lost.set(token, Math.max(this.lost.get(token) ?? 0, Number(lost)));
     if (this.cookies.has(`${who} ${cookie}`)) this.proved.add(who);
-    this.haves.set(who, Math.max(this.haves.get(who) ?? 0, have));
+    this.haves.set(who, Math.max(this.haves.get(who) ?? 0, Number(have)));
   }
 
   /** A datagram from the hub, which goes only where there is room for it. */
@@ -265,6 +270,12 @@ class Judge {
     if (cookie) this.cookies.add(`${who} ${cookie}`);
     const n = Number(/^(\d+) /m.exec(text)?.[1] ?? 0);
     const most = (this.haves.get(who) || Infinity) + 512;
+    const token = text.slice(1, 17);
+    const end = Number(/\n(\d+) [^\n]*\n$/.exec(text.slice(-1100))?.[1] ?? 0);
+    const sent = this.sent.get(token) ?? 0;
+    const isAgain = n > (this.lost.get(token) ?? 0) && n <= sent;
+    if (isAgain) this.fault(`${to} is sent ${n} again, and does not lack it`);
+    this.sent.set(token, Math.max(sent, end));
     const oldest = this.world.hubs.at(-1)!.lines.length - 1024; // that is kept
     if (n > most && n > oldest) this.fault(`${to} has no room for ${n}`);
     const [, run = "", time] = text.slice(0, 44).split(/[ \n]/);
@@ -560,7 +571,7 @@ async function away(party: Party) {
   const before = party.up;
   await world.run(60_000);
   const each = (party.up - before) / seats.length;
-  if (each > 40 || each < 15) world.fault(`${each} requests of each in 60 s`);
+  if (each > 60 || each < 15) world.fault(`${each} requests of each in 60 s`);
   await party.settle();
 }
 
