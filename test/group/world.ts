@@ -243,7 +243,8 @@ export class Program {
   path: Path = {};
   isDead = false;
   isKilled = false;
-  isAway = false; // it was stopped or moved meanwhile
+  isAway = false; // it was stopped, moved or cut off meanwhile
+  isSlow = false; // it was stopped
   code = 0;
   endedAt = 0;
   backlog: Event[] | undefined; // while it is stopped
@@ -422,7 +423,7 @@ export class Program {
   suspend(ms: number) {
     if (this.isDead || this.backlog) return;
     this.backlog = [];
-    this.isAway = true;
+    this.isAway = this.isSlow = true;
     this.world.at(ms, () => {
       const all = this.backlog!.sort((a, b) => a.kind - b.kind);
       this.backlog = undefined;
@@ -465,6 +466,10 @@ export class Member extends Program {
 
   override readline(): Given {
     return { createInterface: () => this.#keyboard };
+  }
+
+  get isRead(): boolean {
+    return this.#input.length === 0;
   }
 
   /** Whole chunks: the lines of one come although it was paused meanwhile. */

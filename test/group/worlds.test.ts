@@ -308,6 +308,7 @@ class Judge {
       if (!isThere) return `${label} lacks "${lines.at(-1)}"`;
       const [text] = this.unsaid(one);
       if (text) return `${label}'s ${text} is not said`;
+      if (!one.isRead) return `${label}'s pipe is not read`;
       const asked = typed.filter((line) => line === "/who").length;
       if (replies < asked) return `${label} waits for a reply to /who`;
       if (replies > asked) this.fault(`${label} has a reply to /who twice`);
@@ -323,17 +324,17 @@ class Judge {
       !["stopHub", "restart", "outage"].some((what) => what in events);
     for (const one of this.world.members) {
       if (!one.isDead || one.isKilled) continue;
-      const { label, code, leftAt, endedAt, isAway, told, shownOwn } = one;
+      const { label, code, leftAt, endedAt, isSlow, told, shownOwn } = one;
       const fault = (what: string) => this.fault(`${label} ${what}`);
       const [first, second = Infinity] = one.interrupts;
       const lost = this.unsaid(one).length;
       const took = endedAt - (first ?? leftAt);
       const own = one.typed.filter((line) => TEXT.test(line)).length;
-      const most = first && !isAway ? 1100 : within * 1000;
+      const most = first && !isSlow ? 1100 : within * 1000;
       if (leftAt === Infinity) fault("ends without a reason");
       if (lost > told) fault(`lost ${lost} lines, and tells of ${told}`);
       if (took > most) fault(`leaves for ${took} ms`);
-      if (endedAt > second + 50 && !isAway) fault("leaves slowly");
+      if (endedAt > second + 50 && !isSlow) fault("leaves slowly");
       const want = first ? 130 : told > 0 ? 1 : 0;
       if (code !== want) fault(`ends with ${code} instead of ${want}`);
       if (first || !isSure) continue;
@@ -457,6 +458,7 @@ class Party extends Judge {
       },
       leave: () => one.leave(random() < 0.3 ? signal : undefined),
       interrupt: () => {
+        if (random() < 0.3) one.path = { drop: 1 };
         one.leave(signal);
         if (random() < 0.3) world.at(50, () => one.leave(signal));
       },
