@@ -221,11 +221,16 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** Wait until a program listens on this port. */
-export async function bound(program: Program, port: number) {
-  if (NOT_LINUX) return void await pause(1500); // nothing there tells us
-  await program.until(() => socketOf(port, program.pid));
-  program.port = port;
+/** Wait until a program, in pipes or on a terminal, listens on this port. */
+export async function bound<One extends Listener>(one: One, port: number) {
+  if (NOT_LINUX) await pause(1500); // nothing there tells us
+  else await one.until(() => socketOf(port, one.pid));
+  return Object.assign(one, { port });
+}
+
+interface Listener {
+  pid: number;
+  until(done: () => unknown): Promise<void>;
 }
 
 /** Start a server on a free port, and wait until it listens. */
@@ -237,6 +242,5 @@ export async function serve(
 ): Promise<Program> {
   const port = await freePort();
   const server = start(t, runtime, script, host, port);
-  await bound(server, port);
-  return server;
+  return await bound(server, port);
 }

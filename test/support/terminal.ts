@@ -40,19 +40,28 @@ export class Screen {
 
   /** The lines down to the one with the cursor. */
   get text(): string {
-    return this.rows(this.cursor.y + 1);
+    return this.#rows(this.cursor.y + 1).join("\n");
   }
 
-  /** So many lines, without the blanks at their ends. */
-  rows(count: number): string {
-    const { active } = this.xterm.buffer;
-    const line = (y: number) => active.getLine(y)?.translateToString(true);
-    return Array.from({ length: count }, (_, y) => line(y) ?? "").join("\n");
+  /** All that can be seen, and where the cursor is. */
+  get state(): string {
+    let { x, y } = this.cursor;
+    // Behind a full row it is on the next one already, or will be.
+    if (x === this.xterm.cols) [x, y] = [0, y + 1];
+    const rows = this.#rows(this.xterm.buffer.active.length).join("\n");
+    return `${rows.replace(/\n+$/, "")}\ncursor: column ${x}, row ${y}`;
   }
 
   get cursor(): { x: number; y: number } {
     const { active } = this.xterm.buffer;
     return { x: active.cursorX, y: active.baseY + active.cursorY };
+  }
+
+  /** So many lines, without the blanks at their ends. */
+  #rows(count: number): string[] {
+    const { active } = this.xterm.buffer;
+    const row = (y: number) => active.getLine(y)?.translateToString(true) ?? "";
+    return Array.from({ length: count }, (_, y) => row(y).trimEnd());
   }
 }
 
