@@ -35,6 +35,10 @@ export class Peer {
     this.shown.push(bytes.toString());
   }
 
+  close() {
+    this.#socket.close();
+  }
+
   send(data: string | Uint8Array, to = this.from, host = HERE) {
     return new Promise<void>((resolve, reject) =>
       this.#socket.send(data, to, host, (e) => e ? reject(e) : resolve())
