@@ -1,178 +1,193 @@
-// What the pages say stands in the project: names, quotations, links; and both
-// languages have the same. What can be run is run by the other tests here.
+// What the pages say stands in the project: code, names, links, messages; and
+// both languages say the same. What can be run is run by the other tests here.
 
-import { marked } from "marked";
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
+import { emptyFolder, PROJECT } from "../support/program.ts";
 import {
-  anchors,
-  type Block,
+  bare,
+  cells,
   exists,
   fileText,
   pages,
   pairs,
   read,
-  spansOf,
+  spans,
+  steps,
 } from "./pages.ts";
 
 /** The test fails with all faults at once, each with its place. */
-function noFaults(faults: string[]) {
+const noFaults = (faults: string[]) =>
   assert(faults.length === 0, faults.join("\n"));
-}
 
-function blocksOf(language: string): Block[] {
-  const found = pages.flatMap(({ blocks }) => blocks)
+const blocksOf = (language: string) =>
+  pages.flatMap(({ blocks }) => blocks)
     .filter((block) => block.language === language);
-  assert(found.length > 0, `there is no \`\`\`${language} block`);
-  return found;
-}
 
-/** What a line is, whatever its language. */
-function kindOf(line: string): string {
-  const cells = line.startsWith("|") ? line.split(/(?<!\\)\|/).length : 0;
-  const [kind = line && "text"] = /^(#+|```.*|- |\d\. |!\[)/.exec(line) ?? [];
-  return cells ? `a row of ${cells - 2}` : kind;
-}
-
-test("both languages are alike, line by line", () => {
+test("both languages have the same headings, blocks and rows", () => {
+  // Comments and what a program says to its user may be in either language.
+  const plain = (text: string) =>
+    text.replace(/\s*\/\/ .*$/gm, "").replace(/"[^"]*"/g, '""');
   for (const [english, chinese] of pairs) {
-    let inBlock = false;
-    for (const [i, line] of english.lines.entries()) {
-      const other = chinese.lines[i] ?? "nothing";
-      const fence = line.startsWith("```");
-      const same: (text: string) => string = inBlock
-        ? (text: string) => text
-        : kindOf;
-      if (fence) inBlock = !inBlock;
-      assert.equal(same(other), same(line), `${chinese.file}:${i + 1}`);
+    const heads = (page: typeof english) =>
+      page.prose.map(({ line }) => /^#+/.exec(line)?.[0]).filter(Boolean);
+    assert.deepEqual(heads(chinese), heads(english), chinese.file);
+    const others = [...chinese.blocks];
+    for (const { place, language, mark, text } of english.blocks) {
+      const other = others.shift();
+      assert(other, place);
+      assert.deepEqual(
+        { place, language: other.language, mark: other.mark },
+        { place, language, mark },
+      );
+      if (language === "mermaid") continue;
+      assert.equal(plain(other.text), plain(text), other.place);
     }
-    assert.equal(chinese.lines.length, english.lines.length);
-    for (const [i, { cells }] of english.rows.entries()) {
-      const { place, cells: others } = chinese.rows[i]!;
-      const spans = (all: string[]) => all.flatMap(spansOf).toSorted();
-      assert.deepEqual(spans(others), spans(cells), place);
-    }
-    const outside = ({ links }: typeof english) =>
-      links.map(({ to }) => to).filter((to) => /^http/.test(to));
-    assert.deepEqual(outside(chinese), outside(english), chinese.file);
+    assert.deepEqual(others, []);
+    const rows = (page: typeof english) =>
+      page.prose.map(({ line }) => cells(line)).filter(({ length }) => length)
+        .map((row) => [row.length, ...spans(row.join(" ")).toSorted()]);
+    assert.deepEqual(rows(chinese), rows(english), chinese.file);
   }
 });
 
-test("a page is no longer than 330 lines", () => {
-  for (const { file, lines } of pages) {
-    assert(lines.length <= 331, `${file}: ${lines.length - 1} lines`);
-  }
+test("the first page is no longer than 2,600 words", () => {
+  const { length } = fileText("README.md").split(/\s+/).filter(Boolean);
+  assert(length <= 2600, `${length} words`);
 });
-
-test("only blocks that the tests understand", () => {
-  const known = ["sh", "text", "ts", "python", "mermaid"];
-  noFaults(
-    pages.flatMap(({ blocks }) =>
-      blocks.filter(({ language }) => !known.includes(language))
-        .map(({ place, language }) => `${place}: a "${language}" block`)
-    ),
-  );
-});
-
-test("no asterisk is left over, as CommonMark does beside Chinese points", () => {
-  for (const { file, lines } of pages) {
-    const html = marked.parse(lines.join("\n"), { async: false });
-    const text = html.replace(/<code.*?<\/code>/gs, "");
-    assert.doesNotMatch(text, /.{0,20}\*.{0,20}/, file);
-  }
-});
-
-/** Code without blank lines, comments of a line's own, and indentation. */
-function bare(code: string): string[] {
-  return code.split("\n").map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("//"));
-}
 
 test("the loops are the scripts' own lines", () => {
+  assert.equal(blocksOf("ts").length, 4);
   for (const { place, mark, text } of blocksOf("ts")) {
-    if (mark === "bot") continue;
-    const [, main = ""] = /^async function main\(\) \{\n(.*?)^\}\n/ms
-      .exec(fileText(mark)) ?? [];
-    const [script, page] = [bare(main), bare(text).slice(1, -1)];
-    // All of the loop, and before it nothing that is not in the script.
-    const loop = (lines: string[]) =>
-      lines.slice(lines.indexOf("while (true) {"));
-    assert.deepEqual(loop(page), loop(script), place);
-    assert(page.includes("sk.close();"), place);
-    assert.deepEqual(script.filter((line) => page.includes(line)), page, place);
+    const script = fileText(mark).split("\n").map(bare);
+    let at = 0;
+    for (const line of text.split("\n").map(bare)) {
+      at = script.indexOf(line, at) + 1;
+      assert(at > 0, `${place}: not in ${mark}, or not there: ${line}`);
+    }
+  }
+});
+
+test("each step is at most 12 changed lines a file, and compiles", (t) => {
+  for (const { place, text } of blocksOf("diff")) {
+    const changed = text.match(/^[+-](?=.)/gm)!.length;
+    assert(changed <= 12, `${place}: ${changed} lines`);
+  }
+  const cwd = emptyFolder(t);
+  symlinkSync(join(PROJECT, "node_modules"), join(cwd, "node_modules"));
+  for (const name of ["package.json", "tsconfig.json"]) {
+    writeFileSync(join(cwd, name), fileText(name));
+  }
+  for (const page of pairs[0]!) {
+    for (const [name, script] of Object.entries(steps(page))) {
+      writeFileSync(join(cwd, name), script);
+    }
+    const tsc = join(PROJECT, "node_modules/typescript/bin/tsc");
+    const options = { cwd, encoding: "utf8" } as const;
+    const { status, stdout } = spawnSync(process.execPath, [tsc], options);
+    assert.equal(status, 0, stdout);
   }
 });
 
 test("the diagrams look like Mermaid's", () => {
-  const step =
-    /^(\S+ *--?(>>?|x|\)) *\S+ *: .+|(participant|note|loop|alt|else|opt|end|rect)\b.*)$/i;
+  const known =
+    /^(participant \S+|Note over \S+: [^;]+|\S+(->>|-x)\S+: [^;]+)$/;
   for (const { place, text } of blocksOf("mermaid")) {
-    const [first, ...rest] = text.split("\n").map((line) => line.trim());
+    const [first, ...steps] = text.trimEnd().split("\n");
     assert.equal(first, "sequenceDiagram", place);
-    for (const line of rest) {
-      assert.match(line, step, place);
-      assert.doesNotMatch(line, /;/, place); // would end the statement
-    }
+    for (const line of steps) assert.match(line.trim(), known, place);
+  }
+});
+
+test("the group's page explains every message of its scripts", () => {
+  const scripts = fileText("group/server.ts") + fileText("group/client.ts");
+  const said = [...scripts.matchAll(/(["`])(\* .+?)\1/g)].map(([, , it]) =>
+    it!
+  );
+  said.push(
+    ...[...scripts.matchAll(/[`"]((lines|not a|can't) .+?)`/g)]
+      .map(([, it]) => it!),
+  );
+  assert(said.length > 14, "where are the messages?");
+  const fixed = (text: string) => text.split(/\$\{.*?\}/)[0]!;
+  for (const { prose, file } of pairs[1]!) {
+    const explained = prose.map(({ line }) => cells(line)[0] ?? "");
+    noFaults(
+      said.filter((text) => {
+        const words = text.split(/\$\{.*?\}/).filter((part) => part.length > 3);
+        return !explained.some((cell) =>
+          cell.includes(fixed(text)) && words.every((one) => cell.includes(one))
+        );
+      }).map((text) => `${file} does not explain ${text}`),
+    );
   }
 });
 
 test("the numbers on the group's page are the scripts'", () => {
   const scripts = fileText("group/server.ts") + fileText("group/client.ts");
-  const constants = {
-    DATAGRAM: 1200, // bytes
-    TEXT: 1000,
-    NEWS: 256, // lines
-    KEPT: 1024,
-    MEMBERS: 1000,
-    NEIGHBOURS: 250,
-    IDLE: 15, // s
-    SILENCE: 120,
-  };
-  for (const [name, value] of Object.entries(constants)) {
-    const [, found = ""] = RegExp(`^const ${name} = ([\\d_]+)`, "m")
-      .exec(scripts) ?? [];
-    const unit = name === "IDLE" ? 1000 : 1;
-    assert.equal(Number(found.replaceAll("_", "")), value * unit, name);
-    const written = name === "SILENCE" ? value / 60 : value; // minutes
-    for (const { file, lines } of pairs[1]!) {
-      const said = RegExp(`\\b${written}\\b`).test(lines.join("\n"));
-      assert(said, `${file} does not say ${written} (${name})`);
+  const [english, chinese] = pairs[1]!;
+  for (
+    const [name, value, said] of [
+      ["DATAGRAM", "1200", 1200],
+      ["TEXT", "1000", 1000],
+      ["NEWS", "256", 256],
+      ["KEPT", "1024", 1024],
+      ["MEMBERS", "1000", 1000],
+      ["NEIGHBOURS", "250", 250],
+      ["IDLE", "15_000", 15],
+      ["SILENCE", "120", 2], // minutes
+      ["AWAY", "5000", 5],
+    ] as const
+  ) {
+    assert.match(scripts, RegExp(`^const ${name} = ${value};`, "m"));
+    for (const { text, file } of [english, chinese]) {
+      assert.match(text, RegExp(`\\b${said}\\b`), `${file}: ${name}`);
     }
   }
 });
 
 test("the files and scripts that a page names exist", () => {
   const { scripts } = JSON.parse(fileText("package.json"));
-  for (const { spans, lines, file } of pages) {
-    noFaults(
-      spans.flatMap(({ code, place }) =>
-        code.split(" ").filter((word) =>
-          /^[\w.-][\w./-]*\.(ts|md|svg|py|sh|js|lock)$/.test(word) ||
-          /^(\.ci|test|group)\/[\w./-]*$/.test(word)
-        ).filter((path) => !exists(path))
-          .map((path) => `${place}: there is no ${path}`)
-      ),
-    );
-    const runs = lines.join("\n").matchAll(/npm run ([\w:-]+)/g);
-    noFaults(
-      [...runs].map(([, name]) => name!).filter((name) => !(name in scripts))
-        .map((name) => `${file}: there is no script ${name} to npm run`),
-    );
+  for (const { prose, file } of pages) {
+    for (const { place, line } of prose) {
+      const words = spans(line).flatMap((code) => code.split(" "));
+      noFaults(
+        words.filter((word) => /^[\w/-]+\.(ts|json)$|^test\/\S+$/.test(word))
+          .filter((path) => !exists(path)).map((path) =>
+            `${place}: no ${path}`
+          ),
+      );
+      for (const [, name] of line.matchAll(/npm run ([\w:-]+)/g)) {
+        assert(name! in scripts, `${file}: there is no npm run ${name}`);
+      }
+    }
   }
 });
 
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchors(file: string): string[] {
+  return read(file).prose.map(({ line }) => line)
+    .filter((line) => line.startsWith("#")).map((line) =>
+      line.replace(/^#+ /, "").toLowerCase()
+        .replace(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, "").replaceAll(" ", "-")
+    );
+}
+
 test("the links of a page resolve", () => {
-  for (const page of pages) {
-    const inside = page.links.filter(({ to }) => !/^https?:/.test(to));
-    assert(inside.length > 0, `${page.file}: no links found`);
-    noFaults(inside.flatMap(({ to, place }) => {
-      const [path = "", anchor] = decodeURI(to).split("#");
-      const from = new URL(page.file, "file:///");
-      const file = path ? new URL(path, from).pathname.slice(1) : page.file;
-      const fault = [`${place}: ${to} leads nowhere`];
-      if (!exists(file)) return fault;
-      if (anchor === undefined) return [];
-      return anchors(read(file)).includes(anchor) ? [] : fault;
-    }));
+  for (const { file, prose } of pages) {
+    for (const { place, line } of prose) {
+      const text = line.replace(/`[^`]*`/g, "");
+      for (const [, to = ""] of text.matchAll(/\]\(([^)]+)\)/g)) {
+        if (/^https:/.test(to)) continue;
+        const [path = "", anchor] = to.split("#");
+        const target = path ? join(file, "..", path) : file;
+        assert(exists(target), `${place}: ${to}`);
+        if (anchor) assert(anchors(target).includes(anchor), `${place}: ${to}`);
+      }
+    }
   }
 });
