@@ -1,109 +1,136 @@
-// What the pages tell a reader to type is typed here, and their transcripts are
-// held again, both in terminals; and the lesson's steps are run.
+// What the pages tell a reader to type is typed here, in terminals: commands,
+// transcripts, the lesson's steps; and what may go wrong goes wrong.
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { NOT_LINUX } from "../support/linux.ts";
-import { kinds, on, type Runtime, runtimes } from "../support/on.ts";
-import { play } from "../support/play.ts";
-import {
-  bound,
-  commandOf,
-  emptyFolder,
-  freePort,
-  HERE,
-  Program,
-  serve,
-  type Test,
-} from "../support/program.ts";
+import { socketOf } from "../support/linux.ts";
+import { NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
+import { all, kinds, on, type Runtime } from "../support/on.ts";
+import { emptyFolder, Program, type Test, until } from "../support/program.ts";
 import { CTRL_C, Terminal } from "../support/terminal.ts";
-import { openPeer } from "../support/wire.ts";
-import { pages, pairs, runtimeOf, spans, steps } from "./pages.ts";
+import { cells, fileText, pages, pairs, spans, steps, table } from "./pages.ts";
 
-const TIME = { timeout: 60_000, skip: NOT_LINUX };
-const [first = assert.fail("no runtime")] = runtimes;
+const TIME = { timeout: 60_000, skip: NO_NAMESPACES } as const;
+
+const NAMES = {
+  "npx tsx": "tsx",
+  node: "Node",
+  bun: "Bun",
+  "deno run": "Deno",
+};
+
+/** What a command starts, on another runtime if given; "" is not here. */
+function wordsOf(command: string, other?: Runtime): string[] {
+  const [, called, options = "", rest = ""] =
+    /^(npx tsx|node|bun|deno run)((?: --\S+)*) (.*)$/.exec(command) ?? [];
+  const name = NAMES[called as keyof typeof NAMES];
+  const runtime = other ?? all.find((one) => one.name.startsWith(name));
+  const [program = "", ...args] = runtime?.command ?? [];
+  if (called === "deno run") args.splice(1, 1, ...options.split(" ").slice(1));
+  return [program, ...args, ...rest.split(" ")];
+}
+
+/** A network of a test's own, in which all ports are as printed. */
+async function openDesk(t: Test, language = 0) {
+  const { of } = await openNamespace(t);
+  const enter = of({ name: "", version: "", command: [] }).command;
+  const [, , pid] = enter; // nsenter --target PID
+  const listens = (port: string | number) =>
+    socketOf(Number(port), Number(pid));
+  const folder = emptyFolder(t);
+  for (const [name, text] of Object.entries(steps(pairs[0]![language]!))) {
+    writeFileSync(join(folder, name), text);
+  }
+  /** Type a command; STEP/ is the folder with the scripts of the steps. */
+  async function type(command: string, runtime?: Runtime) {
+    const words = wordsOf(command.replace("STEP", folder), runtime);
+    const one = new Terminal(t, [...enter, ...words]);
+    const [port = command.includes("group") ? "6001" : "6000"] =
+      /(?<=network.ts )\d+/.exec(command) ?? [];
+    const isServer = !/client|bot/.test(command);
+    await one.until(() => isServer ? listens(port) : one.text !== "");
+    return one;
+  }
+  return { enter, listens, type };
+}
 
 // ---- Commands ----
 
-const commands = new Map<string, string>(); // where each first stands
-for (const { blocks, prose } of pages) {
-  const typed = blocks
-    .filter(({ language, mark }) => language === "sh" && mark === "")
-    .map(({ place, text }) => [text.trim(), place] as const);
-  const named = prose.flatMap(({ place, line }) =>
-    spans(line).map((code) => [code, place] as const)
-  ).filter(([code]) => /^(npx tsx|node|bun|deno run) .*\.ts\b/.test(code));
-  for (const [command, place] of [...typed, ...named]) {
-    if (/[<|]/.test(command)) continue; // see below, and messages.slow.ts
-    if (!commands.has(command)) commands.set(command, place);
-  }
-}
+const typed = pages.flatMap(({ blocks }) => blocks)
+  .filter(({ language, mark }) => language === "sh" && mark === "")
+  .map(({ text }) => text.trim());
+const named = pages.flatMap(({ prose }) => prose)
+  .flatMap(({ line }) => spans(line))
+  .filter((code) => /^(npx tsx|node|bun|deno run) .*\.ts\b/.test(code));
 
-for (const [command, place] of commands) {
-  test(`${place}: ${command}`, TIME, async (t) => {
-    const runtime = runtimeOf(command);
-    if (!runtime) return t.skip("no such runtime here");
-    const [, script = "", rest = ""] = /(\S+\.ts) ?(.*)/.exec(command) ?? [];
-    const [name = "", ...options] = rest.split(" ");
-    const isMember = script === "group/client.ts";
-    const { port } = isMember
-      ? await serve(t, first, "group/server.ts")
-      : { port: await freePort() };
-    const args = script.startsWith("test/")
-      ? [port, ...options]
-      : [...(isMember ? [name] : []), HERE, port];
-    const one = new Terminal(t, commandOf(runtime, script, ...args));
-    if (!script.includes("client")) await bound(one, port);
-    await one.ends(isMember ? `${name} joined (1 here)\n>>>` : "");
-    if (script === "client.ts") await one.shows(">>>");
-    one.type(CTRL_C); // the network's own end is 0; tsx may be faster
-    const end = /\nexit (0|130), settings as before\n$/;
+for (const command of new Set([...typed, ...named])) {
+  if (/[<|]/.test(command)) continue; // see the bot, and the background
+  test(command, TIME, async (t) => {
+    if (wordsOf(command)[0] === "") return t.skip("no such runtime here");
+    const desk = await openDesk(t);
+    const one = await desk.type(command);
+    if (command.includes("client")) await one.ends(">>>");
+    one.type(CTRL_C); // the network's own end is 0, but tsx may be faster
+    const end = /^exit (0|130), settings as before\n$/m;
     await one.until(() => end.test(one.text));
   });
 }
 
 // ---- Transcripts ----
 
-/** Whose terminals they show; who types, and what is to be seen before. */
+const [SERVER, HUB] = [
+  "server $ npx tsx server.ts",
+  `
+    server $ npx tsx STEP/hub.ts
+    network $
+    alice $ npx tsx STEP/client.ts 127.0.0.1 7000
+    bob $ npx tsx STEP/client.ts 127.0.0.1 7000
+    alice < hello
+    server > : hello
+    bob < hello
+    alice > : hello`,
+];
+const GROUP = `
+    hub $ npx tsx group/server.ts
+    alice $ npx tsx group/client.ts alice
+    alice > * alice joined (1 here)
+    bob $ npx tsx group/client.ts bob
+    alice > * bob joined (2 here)
+    alice < hello bob
+    bob > alice: hello bob
+    bob < hi alice`;
+
+/** Who starts what ($; nothing: the page's last network), types (<), sees (>). */
 const SCENES: Record<string, string> = {
-  "pair-server pair-client": `
+  "pair-server pair-client": `${SERVER}
+    client $ npx tsx client.ts
     client < hello server
     server < hello client`,
-  "lossy-dropped": `
+  "dropped-client": `${SERVER}
+    network $
+    client $ npx tsx client.ts 127.0.0.1 7000
     client < hello server
     server < hello client
     client < are you there?`,
-  "lossy-repeated-server lossy-repeated-client": `
+  "repeated-server repeated-client": `${SERVER}
+    network $
+    client $ npx tsx client.ts 127.0.0.1 7000
     client < hello server
     server < hello client
     client < how are you?
     server < you said that already`,
-  "hub-order-alice hub-order-bob": `
-    alice < hello
-    server > : hello
-    bob < hello
-    alice > : hello
+  "order-alice order-bob": `${HUB}
     alice < I was first
     bob < no, I was`,
-  "hub-lost-alice hub-lost-bob": `
-    alice < hello
-    server > : hello
-    bob < hello
-    alice > : hello
+  "lost-alice lost-bob": `${HUB}
     alice < do we meet at six?
     server > at six?
     bob < where are you?`,
-  "group-bob": `
-    alice < hello bob
-    bob > hello bob
-    bob < hi alice`,
-  "group-bob-long": `
-    alice < hello bob
-    bob > hello bob
-    bob < hi alice
-    bob > hi alice
+  "group-bob": GROUP,
+  "long-bob": `${GROUP}
+    bob > bob: hi alice
     bob < /who
     bob > * 2 here: alice, bob
     alice < /name ally
@@ -111,143 +138,173 @@ const SCENES: Record<string, string> = {
     alice < /quit`,
 };
 
-/** The terminals of a scene, with the network of its command on the page. */
-async function cast(t: Test, names: string): Promise<Record<string, Terminal>> {
-  const [kind, mark = ""] = [names.split("-")[0]!, names.split(" ")[0]];
-  const open = (script: string, ...args: (string | number)[]) => {
-    const path = script.includes("-") ? stepOf(t, script) : script;
-    return new Terminal(t, [...first.command, path, ...args.map(String)]);
-  };
-  const serve = async (script: string) => {
-    const port = await freePort();
-    return await bound(open(script, HERE, port), port);
-  };
-  if (kind === "group") {
-    const { port } = await serve("group/server.ts");
-    const alice = open("group/client.ts", "alice", HERE, port);
-    await alice.ends("alice joined (1 here)\n>>>");
-    const bob = open("group/client.ts", "bob", HERE, port);
-    await alice.ends("bob joined (2 here)\n>>>");
-    return { alice, bob };
+async function perform(
+  t: Test,
+  scene: string,
+  network = "",
+  runtime?: Runtime,
+  language = 0,
+) {
+  const desk = await openDesk(t, language);
+  const cast: Record<string, Terminal> = {};
+  for (
+    const [, who = "", act, text = ""] of scene.matchAll(/(\w+) ([$<>]) ?(.*)/g)
+  ) {
+    if (act === "$") cast[who] = await desk.type(text || network, runtime);
+    const one = cast[who]!;
+    if (act === ">") await one.until(() => one.text.includes(`${text}\n`));
+    if (act !== "<") continue;
+    await one.until(() => /(>>>|[?？])$/.test(one.text));
+    one.type(text); // seen before Enter: what comes then cannot overtake it
+    await one.ends(text);
+    one.type("\r");
   }
-  const server = await serve(kind === "hub" ? "step-hub.ts" : "server.ts");
-  let { port } = server;
-  const { blocks } = pages[0]!;
-  const here = blocks.findIndex((block) => block.mark === mark);
-  const command = blocks.slice(0, here).findLast(({ text }) =>
-    text.startsWith("npx tsx test/lossy-network.ts 7000 127.0.0.1:6000 ")
-  );
-  if (command) {
-    const [from, to] = [await freePort(), `${HERE}:${port}`];
-    const options = command.text.trim().split(" ").slice(5);
-    const lossy = commandOf(first, "test/lossy-network.ts", from, to);
-    ({ port } = await bound(new Terminal(t, [...lossy, ...options]), from));
-  }
-  if (kind !== "hub") return { server, client: open("client.ts", HERE, port) };
-  const [alice, bob] = ["step-client.ts", "step-client.ts"]
-    .map((script) => open(script, HERE, port));
-  return { server, alice: alice!, bob: bob! };
-}
-
-/** What is typed is seen before Enter: what comes then cannot overtake it. */
-async function act(one: Terminal, act: string, text: string) {
-  if (act === ">") return await one.until(() => one.text.includes(`${text}\n`));
-  await one.ends(">>>");
-  one.type(text);
-  await one.ends(`>>>${text}`);
-  one.type("\r");
+  return cast;
 }
 
 const withoutPorts = (text: string) =>
   text.replace(/(127\.0\.0\.1:)\d+/g, "$1PORT").trimEnd();
 
-const transcripts = pages.flatMap(({ blocks }) => blocks)
-  .filter(({ language }) => language === "text");
+const transcripts = pages.flatMap(({ blocks }) =>
+  blocks.map((block, i) => {
+    const before = blocks.slice(0, i).map(({ text }) => text.trim());
+    const network = before.findLast((text) => text.includes("lossy-network"));
+    return { ...block, network };
+  })
+).filter(({ language }) => language === "text");
 
 test("a test knows how each transcript came about", () => {
-  const known = Object.keys(SCENES).flatMap((names) => names.split(" "));
+  const known = Object.keys(SCENES).join(" ").split(" ");
   const found = new Set(transcripts.map(({ mark }) => mark));
   assert.deepEqual([...found].toSorted(), known.toSorted());
 });
 
 for (const [names, scene] of Object.entries(SCENES)) {
   test(`transcript of ${names}`, TIME, async (t) => {
-    const terminals = await cast(t, names);
-    for (const [, who, how, text] of scene.matchAll(/(\w+) ([<>]) (.*)/g)) {
-      await act(terminals[who!]!, how!, text!);
-    }
-    for (const name of names.split(" ")) {
-      const one = terminals[name.split("-").at(-1)!] ?? terminals["bob"] ??
-        terminals["client"]!;
-      for (const { place, mark, text } of transcripts) {
-        if (mark !== name) continue;
-        const wanted = withoutPorts(text);
-        await one.until(() => withoutPorts(one.text) === wanted)
-          .catch(() => assert.equal(withoutPorts(one.text), wanted, place));
-      }
+    const these = transcripts.filter(({ mark }) =>
+      names.split(" ").includes(mark)
+    );
+    const cast = await perform(t, scene, these[0]!.network);
+    for (const { place, mark, text } of these) {
+      const one = cast[mark.split("-")[1]!]!;
+      const wanted = withoutPorts(text);
+      await one.until(() => withoutPorts(one.text) === wanted)
+        .catch(() => assert.equal(withoutPorts(one.text), wanted, place));
     }
   });
 }
 
 // ---- The lesson's steps ----
 
-/** A script of a step, in a folder of its own. */
-function stepOf(t: Test, name: string, language = 0): string {
-  const path = join(emptyFolder(t), name);
-  writeFileSync(path, steps(pairs[0]![language]!)[name]!);
-  return path;
-}
-
-async function serveStep(t: Test, runtime: Runtime, name: string, lang = 0) {
-  const port = await freePort();
-  const command = [...runtime.command, stepOf(t, name, lang), HERE, `${port}`];
-  return await bound(new Program(t, command), port);
-}
-
 on(kinds, "a bot answers all but bots", async (t, runtime) => {
-  const peer = await openPeer(t);
+  const scene = `
+    bot $ npx tsx STEP/bot.ts
+    bot < back at two
+    one $ npx tsx client.ts
+    one < hello
+    one > bot: back at two
+    two $ npx tsx client.ts
+    two < bot: hello
+    bot > : bot: hello
+    one < hello again
+    one > bot: back at two
+    bot > : hello again`;
   for (const language of [0, 1]) {
-    const bot = await serveStep(t, runtime, "step-bot.ts", language);
-    bot.end("back at two\n");
-    await peer.send("bot: hello", bot.port);
-    await peer.send("hello", bot.port);
-    await peer.receives("bot: back at two");
-    await peer.send("hello", bot.port);
-    await peer.receives("bot: back at two"); // and nothing before it
+    const { two } = await perform(t, scene, "", runtime, language);
+    assert.doesNotMatch(two!.text, /back/);
   }
-});
+}, TIME);
 
 on(kinds, "both at any time", async (t, runtime) => {
-  const server = await serveStep(t, runtime, "step-server.ts");
-  const script = stepOf(t, "step-client.ts");
-  const command = [...runtime.command, script, HERE, `${server.port}`];
-  await play({ server, client: new Program(t, command) })`
-    server client > >>>
+  const scene = `
+    server $ npx tsx STEP/both.ts
+    client $ npx tsx STEP/client.ts
     server < is anybody there?
     server > nobody has written yet
-    server > >>>
     client < one
-    client > >>>
-    server > 来自[127.0.0.1:PORT]的消息: one
-    server < two
-    server > >>>
-    client > two
+    server > : one
+    client < two
+    server > : two
     server < three
-    server > >>>
     client > three
-    client ends
-    client exits 0`;
+    server < four
+    client > four`;
+  await perform(t, scene, "", runtime);
+}, TIME);
+
+// ---- When it does not work ----
+
+/** While a silent server has port 6000: a command, input, files beside it. */
+const RUNS: Record<string, [string, string?, Record<string, string>?]> = {
+  "no reply from 127.0.0.1:6000 yet": ["npx tsx client.ts", "hello"],
+  EADDRINUSE: ["npx tsx server.ts"],
+  ENOTFOUND: ["npx tsx client.ts 127.0.0.1:6000"],
+  EAI_AGAIN: ["npx tsx client.ts udp.example"],
+  "not a host and a port from 1 to 65535": ["npx tsx client.ts 7000"],
+  'Requires net access to "127.0.0.1:6000"': ["deno run server.ts"],
+  "Cannot find module": ["npx tsx sevrer.ts"],
+  "Cannot use import statement outside a module": [
+    "node server.ts",
+    "",
+    { "package.json": '{ "type": "commonjs" }' },
+  ],
+  MODULE_TYPELESS_PACKAGE_JSON: ["node client.ts", "", {
+    "package.json": "{}",
+  }],
+  'Top-level await is currently not supported with the "cjs" output format': [
+    "npx tsx own.ts",
+    "",
+    { "own.ts": "await Promise.resolve();" },
+  ],
+  "TypeScript enum is not supported in strip-only mode": [
+    "node own.ts",
+    "",
+    { "own.ts": "enum Side { Left, Right }" },
+  ],
+  EADDRNOTAVAIL: ["npx tsx server.ts 192.0.2.1"],
+  EACCES: ["npx tsx client.ts 127.255.255.255", "hello"],
+  EMSGSIZE: ["npx tsx client.ts", "x".repeat(65_508)],
+  ENETUNREACH: ["npx tsx client.ts 192.0.2.1", "hello"],
+};
+
+test("a test knows how to see each message", () => {
+  // What other tests see (test/pair/peers.test.ts, and here below), and what
+  // nobody has tried, or only a person at a keyboard.
+  const others = /^(`ignored: |`Stopped|`�|PowerShell|`Need to|`npm w|[^`]+$)/;
+  const seen = table.prose.map(({ line }) => cells(line)[0] ?? "")
+    .filter((cell) => cell && !others.test(cell)).flatMap(spans);
+  const node20 = 'Unknown file extension ".ts"';
+  assert.deepEqual(seen.toSorted(), [...Object.keys(RUNS), node20].toSorted());
 });
 
-on(kinds, "the ten-line hub passes on to all others", async (t, runtime) => {
-  const hub = await serveStep(t, runtime, "step-hub.ts");
-  const [alice, bob] = [await openPeer(t), await openPeer(t)];
-  await alice.send("hello\n", hub.port);
-  await hub.until(() => hub.stdout.includes(": hello\n"));
-  await bob.send("hi", hub.port);
-  await alice.receives(`127.0.0.1:${bob.port}: hi\n`);
-  await alice.send("how are you?");
-  await bob.receives(`127.0.0.1:${alice.port}: how are you?\n`);
-  hub.send("dinner!");
-  for (const one of [alice, bob]) await one.receives("hub: dinner!\n");
+for (const [message, [command, input, files = {}]] of Object.entries(RUNS)) {
+  test(message, TIME, async (t) => {
+    const words = wordsOf(command);
+    if (words[0] === "") return t.skip("no such runtime here");
+    const { enter, type } = await openDesk(t);
+    await type("npx tsx server.ts");
+    const cwd = emptyFolder(t);
+    for (const name of ["server.ts", "client.ts"]) {
+      files[name] ??= fileText(name);
+    }
+    for (const [name, text] of Object.entries(files)) {
+      writeFileSync(join(cwd, name), text);
+    }
+    const program = new Program(t, [...enter, ...words], { cwd });
+    if (input) program.send(input);
+    await until(() => program.stderr.includes(message), () => program.stderr);
+  });
+}
+
+test("a job in the background", TIME, async (t) => {
+  const { enter, listens } = await openDesk(t);
+  const shell = new Terminal(t, [...enter, "bash", "--norc", "-i"]);
+  const row = table.prose.find(({ line }) => line.startsWith("| `Stopped`"))!;
+  const [, command = ""] = spans(row.line);
+  shell.type(`set -b; ${command.replace(">log", ">/dev/null")}\r`); // -b: tell at once
+  await shell.until(() => listens(6000));
+  shell.type("kill %1\r");
+  await shell.until(() => !listens(6000) && /Terminated/.test(shell.text));
+  shell.type("clear; npx tsx server.ts &\r");
+  await shell.until(() => / Stopped +npx/.test(shell.text));
 });
