@@ -2,7 +2,7 @@
 // what becomes of a script when a page's changes are made to it.
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PROJECT } from "../support/program.ts";
 
@@ -14,7 +14,6 @@ interface Block {
   text: string;
 }
 
-export const exists = (path: string) => existsSync(join(PROJECT, path));
 export const fileText = (path: string) =>
   readFileSync(join(PROJECT, path), "utf8");
 

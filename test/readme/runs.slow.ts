@@ -9,27 +9,19 @@ import { socketOf } from "../support/linux.ts";
 import { NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
 import { all, kinds, on, type Runtime } from "../support/on.ts";
 import { emptyFolder, Program, type Test, until } from "../support/program.ts";
-import { CTRL_C, Terminal } from "../support/terminal.ts";
+import { Terminal } from "../support/terminal.ts";
 import { cells, fileText, pages, pairs, spans, steps, table } from "./pages.ts";
 
 const TIME = { timeout: 60_000, skip: NO_NAMESPACES } as const;
-
-const NAMES = {
-  "npx tsx": "tsx",
-  node: "Node",
-  bun: "Bun",
-  "deno run": "Deno",
-};
+const NAMES = { npx: "tsx", node: "Node", bun: "Bun", deno: "Deno" };
 
 /** What a command starts, on another runtime if given; "" is not here. */
 function wordsOf(command: string, other?: Runtime): string[] {
-  const [, called, options = "", rest = ""] =
-    /^(npx tsx|node|bun|deno run)((?: --\S+)*) (.*)$/.exec(command) ?? [];
+  const [called, ...rest] = command.replace(/ (tsx|run)(?= )/, "").split(" ");
   const name = NAMES[called as keyof typeof NAMES];
-  const runtime = other ?? all.find((one) => one.name.startsWith(name));
-  const [program = "", ...args] = runtime?.command ?? [];
-  if (called === "deno run") args.splice(1, 1, ...options.split(" ").slice(1));
-  return [program, ...args, ...rest.split(" ")];
+  const { command: start } = other ??
+    all.find((one) => one.name.startsWith(name)) ?? { command: [""] };
+  return called === "deno" ? [start[0]!, "run", ...rest] : [...start, ...rest];
 }
 
 /** A network of a test's own, in which all ports are as printed. */
@@ -37,8 +29,7 @@ async function openDesk(t: Test, language = 0) {
   const { of } = await openNamespace(t);
   const enter = of({ name: "", version: "", command: [] }).command;
   const [, , pid] = enter; // nsenter --target PID
-  const listens = (port: string | number) =>
-    socketOf(Number(port), Number(pid));
+  const listens = (port: number) => socketOf(port, Number(pid));
   const folder = emptyFolder(t);
   for (const [name, text] of Object.entries(steps(pairs[0]![language]!))) {
     writeFileSync(join(folder, name), text);
@@ -50,7 +41,7 @@ async function openDesk(t: Test, language = 0) {
     const [port = command.includes("group") ? "6001" : "6000"] =
       /(?<=network.ts )\d+/.exec(command) ?? [];
     const isServer = !/client|bot/.test(command);
-    await one.until(() => isServer ? listens(port) : one.text !== "");
+    await one.until(() => isServer ? listens(Number(port)) : one.text !== "");
     return one;
   }
   return { enter, listens, type };
@@ -58,31 +49,25 @@ async function openDesk(t: Test, language = 0) {
 
 // ---- Commands ----
 
-const typed = pages.flatMap(({ blocks }) => blocks)
-  .filter(({ language, mark }) => language === "sh" && mark === "")
-  .map(({ text }) => text.trim());
-const named = pages.flatMap(({ prose }) => prose)
-  .flatMap(({ line }) => spans(line))
-  .filter((code) => /^(npx tsx|node|bun|deno run) .*\.ts\b/.test(code));
+const commands = pages.flatMap(({ blocks, prose }) => [
+  ...blocks.filter(({ mark }) => mark === "").map(({ text }) => text.trim()),
+  ...prose.flatMap(({ line }) => spans(line)),
+]).filter((code) =>
+  /^(npx tsx|node|bun|deno run) [^|<]+\.ts\b[^|<]*$/.test(code)
+);
 
-for (const command of new Set([...typed, ...named])) {
-  if (/[<|]/.test(command)) continue; // see the bot, and the background
+for (const command of new Set(commands)) {
   test(command, TIME, async (t) => {
     if (wordsOf(command)[0] === "") return t.skip("no such runtime here");
-    const desk = await openDesk(t);
-    const one = await desk.type(command);
+    const one = await (await openDesk(t)).type(command);
     if (command.includes("client")) await one.ends(">>>");
-    one.type(CTRL_C); // the network's own end is 0, but tsx may be faster
-    const end = /^exit (0|130), settings as before\n$/m;
-    await one.until(() => end.test(one.text));
   });
 }
 
 // ---- Transcripts ----
 
-const [SERVER, HUB] = [
-  "server $ npx tsx server.ts",
-  `
+const SERVER = "server $ npx tsx server.ts";
+const HUB = `
     server $ npx tsx STEP/hub.ts
     network $
     alice $ npx tsx STEP/client.ts 127.0.0.1 7000
@@ -90,8 +75,7 @@ const [SERVER, HUB] = [
     alice < hello
     server > : hello
     bob < hello
-    alice > : hello`,
-];
+    alice > : hello`;
 const GROUP = `
     hub $ npx tsx group/server.ts
     alice $ npx tsx group/client.ts alice
@@ -139,17 +123,13 @@ const SCENES: Record<string, string> = {
 };
 
 async function perform(
-  t: Test,
+  desk: Awaited<ReturnType<typeof openDesk>>,
   scene: string,
-  network = "",
-  runtime?: Runtime,
-  language = 0,
+  { network = "", runtime = undefined as Runtime | undefined } = {},
 ) {
-  const desk = await openDesk(t, language);
   const cast: Record<string, Terminal> = {};
-  for (
-    const [, who = "", act, text = ""] of scene.matchAll(/(\w+) ([$<>]) ?(.*)/g)
-  ) {
+  const acts = scene.matchAll(/(\w+) ([$<>]) ?(.*)/g);
+  for (const [, who = "", act, text = ""] of acts) {
     if (act === "$") cast[who] = await desk.type(text || network, runtime);
     const one = cast[who]!;
     if (act === ">") await one.until(() => one.text.includes(`${text}\n`));
@@ -169,7 +149,7 @@ const transcripts = pages.flatMap(({ blocks }) =>
   blocks.map((block, i) => {
     const before = blocks.slice(0, i).map(({ text }) => text.trim());
     const network = before.findLast((text) => text.includes("lossy-network"));
-    return { ...block, network };
+    return { ...block, network: network ?? "" };
   })
 ).filter(({ language }) => language === "text");
 
@@ -184,7 +164,7 @@ for (const [names, scene] of Object.entries(SCENES)) {
     const these = transcripts.filter(({ mark }) =>
       names.split(" ").includes(mark)
     );
-    const cast = await perform(t, scene, these[0]!.network);
+    const cast = await perform(await openDesk(t), scene, these[0]);
     for (const { place, mark, text } of these) {
       const one = cast[mark.split("-")[1]!]!;
       const wanted = withoutPorts(text);
@@ -210,7 +190,8 @@ on(kinds, "a bot answers all but bots", async (t, runtime) => {
     one > bot: back at two
     bot > : hello again`;
   for (const language of [0, 1]) {
-    const { two } = await perform(t, scene, "", runtime, language);
+    const desk = await openDesk(t, language);
+    const { two } = await perform(desk, scene, { runtime });
     assert.doesNotMatch(two!.text, /back/);
   }
 }, TIME);
@@ -226,16 +207,15 @@ on(kinds, "both at any time", async (t, runtime) => {
     client < two
     server > : two
     server < three
-    client > three
-    server < four
-    client > four`;
-  await perform(t, scene, "", runtime);
+    client > three`;
+  await perform(await openDesk(t), scene, { runtime });
 }, TIME);
 
 // ---- When it does not work ----
 
-/** While a silent server has port 6000: a command, input, files beside it. */
-const RUNS: Record<string, [string, string?, Record<string, string>?]> = {
+/** A command, while a silent server has port 6000; and what its client is to
+ * say, or what own.ts or else package.json has. */
+const RUNS: Record<string, [string, string?]> = {
   "no reply from 127.0.0.1:6000 yet": ["npx tsx client.ts", "hello"],
   EADDRINUSE: ["npx tsx server.ts"],
   ENOTFOUND: ["npx tsx client.ts 127.0.0.1:6000"],
@@ -243,24 +223,10 @@ const RUNS: Record<string, [string, string?, Record<string, string>?]> = {
   "not a host and a port from 1 to 65535": ["npx tsx client.ts 7000"],
   'Requires net access to "127.0.0.1:6000"': ["deno run server.ts"],
   "Cannot find module": ["npx tsx sevrer.ts"],
-  "Cannot use import statement outside a module": [
-    "node server.ts",
-    "",
-    { "package.json": '{ "type": "commonjs" }' },
-  ],
-  MODULE_TYPELESS_PACKAGE_JSON: ["node client.ts", "", {
-    "package.json": "{}",
-  }],
-  'Top-level await is currently not supported with the "cjs" output format': [
-    "npx tsx own.ts",
-    "",
-    { "own.ts": "await Promise.resolve();" },
-  ],
-  "TypeScript enum is not supported in strip-only mode": [
-    "node own.ts",
-    "",
-    { "own.ts": "enum Side { Left, Right }" },
-  ],
+  "Cannot use import statement": ["node server.ts", '{ "type": "commonjs" }'],
+  MODULE_TYPELESS_PACKAGE_JSON: ["node server.ts", "{}"],
+  "Top-level await is currently not supported": ["npx tsx own.ts", "await 0"],
+  "enum is not supported in strip-only mode": ["node own.ts", "enum Side {}"],
   EADDRNOTAVAIL: ["npx tsx server.ts 192.0.2.1"],
   EACCES: ["npx tsx client.ts 127.255.255.255", "hello"],
   EMSGSIZE: ["npx tsx client.ts", "x".repeat(65_508)],
@@ -268,16 +234,15 @@ const RUNS: Record<string, [string, string?, Record<string, string>?]> = {
 };
 
 test("a test knows how to see each message", () => {
-  // What other tests see (test/pair/peers.test.ts, and here below), and what
-  // nobody has tried, or only a person at a keyboard.
-  const others = /^(`ignored: |`Stopped|`�|PowerShell|`Need to|`npm w|[^`]+$)/;
+  // What other tests see, or the one below, or only a person on a desk.
+  const others =
+    /^(`(ignored: |Stopped|�|Unknown|Need to|npm warn)|PowerShell|[^`]+$)/;
   const seen = table.prose.map(({ line }) => cells(line)[0] ?? "")
     .filter((cell) => cell && !others.test(cell)).flatMap(spans);
-  const node20 = 'Unknown file extension ".ts"';
-  assert.deepEqual(seen.toSorted(), [...Object.keys(RUNS), node20].toSorted());
+  assert.deepEqual(seen.toSorted(), Object.keys(RUNS).toSorted());
 });
 
-for (const [message, [command, input, files = {}]] of Object.entries(RUNS)) {
+for (const [message, [command, given = ""]] of Object.entries(RUNS)) {
   test(message, TIME, async (t) => {
     const words = wordsOf(command);
     if (words[0] === "") return t.skip("no such runtime here");
@@ -285,13 +250,13 @@ for (const [message, [command, input, files = {}]] of Object.entries(RUNS)) {
     await type("npx tsx server.ts");
     const cwd = emptyFolder(t);
     for (const name of ["server.ts", "client.ts"]) {
-      files[name] ??= fileText(name);
+      writeFileSync(join(cwd, name), fileText(name));
     }
-    for (const [name, text] of Object.entries(files)) {
-      writeFileSync(join(cwd, name), text);
-    }
+    const file = command.includes("own.ts") ? "own.ts" : "package.json";
+    const isSaid = command.includes("client.ts");
+    if (given && !isSaid) writeFileSync(join(cwd, file), given);
     const program = new Program(t, [...enter, ...words], { cwd });
-    if (input) program.send(input);
+    if (given && isSaid) program.send(given);
     await until(() => program.stderr.includes(message), () => program.stderr);
   });
 }
