@@ -83,7 +83,7 @@ test("the group's page explains every message of its scripts", () => {
   for (const { prose, file } of pairs[1]!) {
     const explained = prose.map(({ line }) => cells(line)[0] ?? "");
     for (const message of messages) {
-      const fixed = message.split(/\$\{.*?\}/).filter((s) => s.trim() !== "*");
+      const fixed = message.split(/\$\{.*?\}|\\n/).filter((s) => s !== "* ");
       const isThere = explained.some((cell) =>
         fixed.every((part) => cell.includes(part.trim()))
       );
