@@ -7,33 +7,34 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join as path } from "node:path";
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
-import { kinds, runtimes } from "../support/on.ts";
+import { runtimes } from "../support/on.ts";
 import * as support from "../support/program.ts";
-import * as members from "./members.ts";
+import { joinHub, joinNats, joinRelay, type Member } from "./members.ts";
 
 const { commandOf, HERE, kill, Program, PROJECT } = support;
 
-export interface Extent {
-  sizes: number[]; // members of the group
-  warmUp: number; // ms
-  ms: number; // of a sample
-}
-export interface Contestant {
-  name: string;
-  /** Returns samples, for each column of a table. */
-  measure(extent: Extent): Promise<number[][]>;
-}
+export const quick = process.argv.length > 2;
+/** How much to measure: sizes of the group; ms to warm up, and of a sample. */
+export const { sizes, rounds, warmUp, ms } = quick
+  ? { sizes: [20], rounds: 1, warmUp: 300, ms: 300 }
+  : { sizes: [20, 200, 1000], rounds: 5, warmUp: 1000, ms: 500 };
 
-/** The runtimes that the scripts are measured on. */
-export const chosen = runtimes.filter((one) =>
-  one.name === "tsx" || kinds.includes(one)
-);
+const few = ["tsx", "Node 24", "Bun", "Deno"];
+const chosen = runtimes.filter(({ name }) => few.includes(name));
+const others = ["python3", "nats-server"].map((name) => {
+  const { stdout } = spawnSync(name, ["--version"], { encoding: "utf8" });
+  return { name, version: /\d+\.\d+\.\d+/.exec(stdout ?? "")?.[0] ?? "" };
+}).filter(({ version }) => version);
+const isHere = (program = "") => others.some(({ name }) => name === program);
+export const versions = [...chosen, ...others].map(({ name, version }) =>
+  `${name.replace("tsx", "tsx on Node")} ${version}`
+).join(", ");
 
 // ---- Programs, and what they cost ----
 
 const bench = { after() {} }; // a Program ends with us, if not before
-const atExit = (end: () => void) => void process.on("exit", end);
-const folder = support.emptyFolder({ after: atExit });
+const after = (end: () => void) => void process.on("exit", end);
+const folder = support.emptyFolder({ after });
 const [INPUT, OUTPUT] = [path(folder, "input"), path(folder, "output")];
 
 /** Start a program that writes into a file, and perhaps reads one. */
@@ -42,23 +43,24 @@ function start(command: string[], output: string, input = "/dev/null") {
   return new Program(bench, ["sh", "-c", script, "sh", ...command]);
 }
 
-/** The ns that each thread of a program has used, and of those it started. */
-function threadTimes(pid: number): [thread: string, ns: number][] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((id) => {
+type Used = [thread: string, ns: number];
+
+/** What each thread of a program has used, and of those that it started. */
+function threads(pid: number): Used[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((id): Used[] => {
     const read = (name: string) =>
       readFileSync(`/proc/${pid}/task/${id}/${name}`, "utf8");
     const children = read("children").match(/\d+/g) ?? [];
-    const own: [string, number] = [id, parseInt(read("schedstat"))];
-    return [own, ...children.map(Number).flatMap(threadTimes)];
+    const own = parseInt(read("schedstat"));
+    return [[id, own], ...children.map(Number).flatMap(threads)];
   });
 }
 
 /** Returns what tells the µs of processor that programs use from now on. */
 function processorClock(...pids: number[]): () => number {
-  const before = new Map(pids.flatMap(threadTimes));
-  const used = () =>
-    pids.flatMap(threadTimes).map(([id, ns]) => ns - (before.get(id) ?? 0));
-  return () => used().reduce((sum, ns) => sum + ns) / 1000;
+  const before = new Map(pids.flatMap(threads));
+  const add = (sum: number, [id, ns]: Used) => sum + ns - (before.get(id) ?? 0);
+  return () => pids.flatMap(threads).reduce(add, 0) / 1000;
 }
 
 // ---- The group ----
@@ -78,29 +80,17 @@ while True:
         members.add(sender)
         sock.sendto(line, sender)
 `;
-const { joinHub, joinNats, joinRelay } = members;
-
-/** What there is to compare with, as far as it is on this machine. */
-export const others = [
-  { name: "python3", args: ["-c", RELAY], join: joinRelay },
-  { name: "nats-server", args: ["-a", HERE, "-p", "-1"], join: joinNats },
-].flatMap((one) => {
-  const { stdout } = spawnSync(one.name, ["--version"], { encoding: "utf8" });
-  const version = /\d+\.\d+\.\d+/.exec(stdout ?? "")?.[0];
-  return version ? [{ ...one, version }] : [];
-});
-
-export const servers: Contestant[] = [
-  ...others.map(({ name, args, join }) => ({
-    name: name.replace("python3", "plain relay"),
-    measure: (extent: Extent) => measureGroup([name, ...args], join, extent),
-  })),
-  ...chosen.map((runtime) => ({
-    name: `our hub, ${runtime.name}`,
-    measure: (extent: Extent) => {
-      const command = commandOf(runtime, "group/server.ts", HERE, 0);
-      return measureGroup(command, joinHub, extent);
-    },
+const NATS = ["nats-server", "-a", HERE, "-p", "-1"];
+const OTHERS = [
+  { name: "plain relay", join: joinRelay, command: ["python3", "-c", RELAY] },
+  { name: "nats-server", join: joinNats, command: NATS },
+];
+export const servers = [
+  ...OTHERS.filter(({ command }) => isHere(command[0])),
+  ...chosen.map((one) => ({
+    name: `our hub, ${one.name}`,
+    join: joinHub,
+    command: commandOf(one, "group/server.ts", HERE, 0),
   })),
 ];
 
@@ -108,30 +98,27 @@ export const TALKERS = 20;
 export const WINDOW = 8; // lines of each of them that are on their way
 
 /** µs of the processor for each line that a member gets, and lines lost, %. */
-async function measureGroup(
-  command: string[],
-  join: members.Join,
-  { sizes, warmUp, ms }: Extent,
+export async function measureGroup(
+  { join, command }: typeof servers[number],
 ): Promise<number[][]> {
   const server = start(command, "/dev/null");
   const ready = /listening.*?(\d+)\n/i;
   await server.until(() => ready.test(server.stderr));
   const port = Number(ready.exec(server.stderr)![1]);
 
-  const all: members.Member[] = [];
+  const all: Member[] = [];
   let [talking, said, heard] = [false, 0, 0]; // lines, of all members together
   const texts = (count: number) =>
     Array.from({ length: count }, () => `line ${++said} of who talks a lot`);
   const add = async (i: number) => {
     const name = `m${1000 + i}`;
     const from = `127.0.0.${1 + i % 8}`; // a hub takes 250 from one at the most
-    const member = await join(name, port, from, (lines) => {
+    all[i] = await join(name, port, from, (lines) => {
       heard += lines.length;
       if (!talking || i >= TALKERS) return;
       const own = lines.filter((line) => line.includes(`${name}: `)).length;
-      if (own > 0) member.say(texts(own));
+      if (own > 0) all[i]!.say(texts(own));
     });
-    all.push(member);
   };
   const quiet = async () => {
     for (let before = -1; before !== heard; await pause(300)) before = heard;
@@ -140,7 +127,10 @@ async function measureGroup(
   const samples: number[][] = [];
   let lost = 0; // %, of the group that lost most
   for (const size of sizes) {
-    while (all.length < size) await add(all.length);
+    while (all.length < size) {
+      const some = Array.from({ length: 20 }, (_, i) => all.length + i);
+      await Promise.all(some.map(add));
+    }
     await quiet();
     [talking, said, heard] = [true, 0, 0];
     for (const one of all.slice(0, TALKERS)) one.say(texts(WINDOW));
@@ -155,7 +145,7 @@ async function measureGroup(
     await quiet();
     lost = Math.max(lost, 100 * (1 - heard / (said * size)));
   }
-  for (const one of all) one.close();
+  all.forEach((one) => one.close());
   kill(server.pid);
   assert(join !== joinHub || lost === 0, `our hub lost ${lost} % of the lines`);
   return [...samples, [lost]];
@@ -163,53 +153,43 @@ async function measureGroup(
 
 // ---- The pair ----
 
-type Command = (role: "server" | "client", port: number) => string[];
-
 /** The Python on the page. */
-const python: Command = (role, port) => {
+function pythonOf(role: string, port: number): string[] {
   const page = readFileSync(path(PROJECT, "README.md"), "utf8");
   const [, code = ""] = page.split("```python " + role + "\n");
   const script = code.split("```")[0]!.replace("6000", `${port}`);
   return ["python3", "-c", script];
-};
+}
 
-const pair = (name: string, command: Command): Contestant => ({
-  name,
-  measure: (extent) => measurePair(command, extent),
-});
 export const pairs = [
-  ...others.filter(({ name }) => name === "python3").map(() =>
-    pair("Python", python)
-  ),
-  ...chosen.map((one) =>
-    pair(
-      one.name,
-      (role, port) => commandOf(one, `${role}.ts`, HERE, port),
-    )
-  ),
+  ...isHere("python3") ? [{ name: "Python", of: pythonOf }] : [],
+  ...chosen.map((one) => ({
+    name: one.name,
+    of: (role: string, port: number) =>
+      commandOf(one, `${role}.ts`, HERE, port),
+  })),
 ];
 
-const LINE = "000000"; // what is said, there and back
-const SHOWN = `${LINE}\n>>>`.length; // bytes that a trip makes the client print
+const SHOWN = "hello\n>>>".length; // bytes that a trip makes the client print
 
 /** µs of a round trip: on the clock, and of the processor. */
-async function measurePair(
-  command: Command,
-  { warmUp, ms }: Extent,
+export async function measurePair(
+  { of }: typeof pairs[number],
 ): Promise<number[][]> {
-  writeFileSync(INPUT, `${LINE}\n`.repeat(500_000)); // more than anyone gets to
+  writeFileSync(INPUT, "hello\n".repeat(500_000)); // more than anyone gets to
   writeFileSync(OUTPUT, "");
   const trips = () => statSync(OUTPUT).size / SHOWN;
   const port = await support.freePort();
-  const server = start(command("server", port), "/dev/null", INPUT);
+  const server = start(of("server", port), "/dev/null", INPUT);
   await support.bound(server, port);
-  const client = start(command("client", port), OUTPUT, INPUT);
+  const client = start(of("client", port), OUTPUT, INPUT);
   await client.until(() => trips() > 1);
   await pause(warmUp);
   const [before, began] = [trips(), performance.now()];
   const used = processorClock(server.pid, client.pid);
   await pause(ms);
   const made = trips() - before;
+  assert(made > 0, "the pair is stuck");
   const costs = [(performance.now() - began) * 1000, used()];
   for (const { pid } of [server, client]) kill(pid);
   return costs.map((us) => [us / made]);

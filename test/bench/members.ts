@@ -43,7 +43,6 @@ export const joinRelay: Join = (name, port, from, hear) =>
   });
 
 const NEWS = 256; // lines until it says that it has them, as group/client.ts
-const PATIENCE = 500; // ms until it repeats its request, 50 before it is in
 
 /** As group/client.ts, but it drops what comes behind a gap, and asks again. */
 export const joinHub: Join = (name, port, from, hear) =>
@@ -59,11 +58,10 @@ export const joinHub: Join = (name, port, from, hear) =>
     const request = () => {
       time = Math.max(Math.floor(performance.now()), time + 1);
       [asked, told] = [true, have];
-      const news = cookie
-        ? `/join ${cookie} ${name} 0`
-        : `/have ${have} ${known}`;
       const says = unsaid.map((text, i) => `/say ${said + 1 + i} ${text}\n`);
-      send(`#${token} ${time}\n${news}\n${says.join("")}`);
+      const join = cookie && `/join ${cookie} ${name} 0\n`;
+      const all = `${join}/have ${have} ${known}\n${says.join("")}`;
+      send(`#${token} ${time}\n${all}`);
     };
     const understand = (line: string) => {
       const [word, first = ""] = line.split(" ", 2);
@@ -85,22 +83,22 @@ export const joinHub: Join = (name, port, from, hear) =>
       for (const line of lines) {
         const n = parseInt(line);
         if (Number.isNaN(n)) understand(line);
-        else if (n === have + 1) have = news.push(line) && n;
-        known = Math.max(known, n || 0);
+        else known = Math.max(known, n);
+        if (n !== have + 1) continue;
+        news.push(line);
+        have = n;
       }
       if (!cookie && head.endsWith(` ${time}`)) asked = false;
       hear(news); // who hears it may say something
-      const isDue = have - told >= NEWS || known > have;
-      if (isDue || unsaid.length > 0) say([]);
+      if (unsaid.length > 0 || have - told >= NEWS || known > have) say([]);
     });
     const say = (texts: string[]) => {
       unsaid.push(...texts);
       if (!asked) request();
     };
     const clock = setInterval(() => {
-      const patience = cookie ? 50 : PATIENCE;
-      if (asked && performance.now() > time + patience) request();
-    }, 50);
+      if (asked && performance.now() > time + 500) request(); // ms: it got lost
+    }, 100);
     request();
   });
 
@@ -109,18 +107,14 @@ export const joinNats: Join = (name, port, localAddress, hear) =>
   new Promise((resolve) => {
     const socket = connect({ port, host: HERE, localAddress, noDelay: true });
     let rest = ""; // of a line whose end is still to come
-    let isMessage = false; // the next line
     socket.on("data", (data) => {
       const lines = (rest + data).split("\r\n");
       rest = lines.pop()!;
-      hear(lines.filter((line) => {
-        const isText = isMessage;
-        isMessage = !isText && line.startsWith("MSG ");
-        if (line === "PING") socket.write("PONG\r\n");
-        if (line === "PONG") resolve({ say, close: () => socket.destroy() });
-        return isText;
-      }));
+      hear(lines.filter((line) => line.includes(": "))); // not NATS' own words
+      if (lines.includes("PING")) socket.write("PONG\r\n");
+      if (lines.includes("PONG")) resolve({ say, close });
     });
+    const close = () => void socket.destroy();
     const publish = (line: string) =>
       `PUB chat ${Buffer.byteLength(line)}\r\n${line}\r\n`;
     const say = (texts: string[]) =>
