@@ -5,7 +5,13 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { kinds, on, other } from "../support/on.ts";
 import { type Cast, group, play } from "../support/play.ts";
-import { freePort, HERE, kill, type Program, start } from "../support/program.ts";
+import {
+  freePort,
+  HERE,
+  kill,
+  type Program,
+  start,
+} from "../support/program.ts";
 
 describe("a hub that is not there", { concurrency: 9 }, () => {
   on(kinds, "comes back, and nothing is lost", async (t, runtime) => {
