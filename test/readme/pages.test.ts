@@ -82,7 +82,6 @@ test("the group's page explains every message of its scripts, no other", () => {
   const messages = [...said].map(([, , text = ""]) =>
     like(text.replace(/\$\{.*?\}/g, "ANY").replace("\\n", ""))
   );
-  assert(messages.length > 12, "where are the messages?");
   for (const { prose, file } of pairs[1]!) {
     const explained = prose.flatMap(({ line }) => spans(cells(line)[0] ?? ""));
     for (const message of messages) {
