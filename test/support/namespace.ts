@@ -1,118 +1,51 @@
-// A network of a test's own: its loopback reaches nobody else, and in it a test
-// may do what takes rights elsewhere, such as to forge a sender's address.
+// A network of a test's own: its loopback reaches nobody else, its ports are all
+// free, and in it one may do what takes rights elsewhere: forge a sender.
 
-import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { Buffer } from "node:buffer";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import process from "node:process";
-import type { TestContext } from "node:test";
-import { emptyFolder, Program, PROJECT } from "./processes.ts";
-import type { Runtime } from "./runtimes.ts";
+import { needed, type Runtime } from "./on.ts";
+import { emptyFolder, Program, type Test } from "./program.ts";
 
 const UNSHARE = ["unshare", "--user", "--map-root-user", "--net"];
 
+const LOOPBACK_UP = `import fcntl, socket, struct, time
+fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh14x", b"lo", 0x49))
+print("up", flush=True)
+time.sleep(3600)`;
+
+// An IP packet (the kernel fills in what is 0) with a UDP datagram (RFC 768).
+const FORGE = `import socket, struct, sys
+_, host, port, to, text = sys.argv
+data = text.encode()
+udp = struct.pack("!4H", int(port), int(to), 8 + len(data), 0) + data
+ip = struct.pack("!2B3H2BH", 0x45, 0, 0, 0, 0, 64, 17, 0)
+ip += socket.inet_aton(host) + socket.inet_aton("127.0.0.1")
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+raw.sendto(ip + udp, ("127.0.0.1", 0))`;
+
 /** Why there is no such thing here, or false. */
-export const NO_NAMESPACES: string | false =
-  spawnSync(UNSHARE[0]!, [...UNSHARE.slice(1), "ip", "link"]).status === 0 ||
-    process.env["CI"]
-    ? false
-    : "needs unshare (util-linux), ip (iproute2), and the right to use them";
+export const NO_NAMESPACES = needed(
+  "unshare, nsenter (util-linux), Python, and the right to use them",
+  spawnSync(UNSHARE[0]!, [...UNSHARE.slice(1), "python3", "-c", ""]),
+);
 
-export class Namespace {
-  readonly #t: TestContext;
-  readonly #enter: string[];
-  readonly #pid: number;
-
-  constructor(t: TestContext, holder: Program) {
-    this.#t = t;
-    this.#pid = holder.pid;
-    this.#enter = ["nsenter", "--target", `${holder.pid}`]
-      .concat("--user", "--net", "--preserve-credentials", "--")
-      // We are root in here: /tmp may have files of tsx that are the real one's.
-      .concat("env", `TMPDIR=${emptyFolder(t)}`);
-  }
-
-  /** The same runtime, in here. */
-  of(runtime: Runtime): Runtime {
-    return { ...runtime, command: [...this.#enter, ...runtime.command] };
-  }
-
-  /** A program in here. */
-  run(...command: string[]): Program {
-    return new Program(this.#t, [...this.#enter, ...command]);
-  }
-
-  /** Datagrams that arrived anywhere in here, also where nobody listens. */
-  get arrived(): number {
-    const table = readFileSync(`/proc/${this.#pid}/net/snmp`, "utf8");
-    const [, received, nobody] = /^Udp: (\d+) (\d+)/m.exec(table)!;
-    return Number(received) + Number(nobody);
-  }
-}
-
-export async function openNamespace(t: TestContext): Promise<Namespace> {
-  const script = "ip link set lo up && echo up && exec sleep 3600";
-  const holder = new Program(t, [...UNSHARE, "sh", "-c", script]);
+export async function openNamespace(t: Test) {
+  const holder = new Program(t, [...UNSHARE, "python3", "-c", LOOPBACK_UP]);
   await holder.prints("up\n");
-  return new Namespace(t, holder);
-}
-
-/**
- * Another network, inside this one: from here it is 10.0.0.2, we are 10.0.0.1.
- * What it sends passes a link of so many kbit a second, 100 Mbit by default.
- */
-export async function behindLink(
-  t: TestContext,
-  here: Namespace,
-  rate = 100_000,
-): Promise<Namespace> {
-  const script = "ip link set lo up && echo up && exec sleep 3600";
-  const holder = here.run("unshare", "--net", "sh", "-c", script);
-  await holder.prints("up\n");
-  const there = new Namespace(t, holder);
-  const commands = [
-    [here, `ip link add wide type veth peer name narrow netns ${holder.pid}`],
-    [here, "ip addr add 10.0.0.1/24 dev wide"],
-    [here, "ip link set wide up"],
-    [there, "ip addr add 10.0.0.2/24 dev narrow"],
-    [there, "ip link set narrow up"],
-    // "tbf" is a token bucket: at most this rate, 10 MB may wait.
-    [
-      there,
-      `tc qdisc add dev narrow root tbf rate ${rate}kbit burst 10kb limit 10mb`,
-    ],
-  ] as const;
-  for (const [where, command] of commands) {
-    const program = where.run(...command.split(" "));
-    assert.equal(await program.exits(), 0, `${command}: ${program.stderr}`);
-  }
-  return there;
-}
-
-/** Datagrams from addresses and ports that are not ours. */
-export class Forger {
-  readonly #program: Program;
-  #asked = 0;
-
-  constructor(namespace: Namespace) {
-    const script = join(PROJECT, "test", "support", "forge.py");
-    this.#program = namespace.run("python3", script);
-  }
-
-  /** Send them to a port of 127.0.0.1, and wait until they are sent. */
-  async send(
-    from: number,
-    to: number,
-    datagrams: string[],
-    address = "127.0.0.1",
-  ) {
-    for (const datagram of datagrams) {
-      const data = Buffer.from(datagram).toString("base64");
-      this.#program.write(`${address} ${from} ${to} ${data}\n`);
-    }
-    this.#program.write("done\n");
-    await this.#program.prints("done\n".repeat(++this.#asked));
-  }
+  const enter = ["nsenter", "--target", `${holder.pid}`]
+    .concat("--user", "--net", "--preserve-credentials", "--")
+    // We are root in here: /tmp may have files of tsx that are the real one's.
+    .concat("env", `TMPDIR=${emptyFolder(t)}`);
+  return {
+    /** The same runtime, in here. */
+    of: (runtime: Runtime): Runtime => ({
+      ...runtime,
+      command: [...enter, ...runtime.command],
+    }),
+    /** Send from an address and port that are not ours. */
+    forge: async (host: string, port: number, to: number, text: string) => {
+      const python = [...enter, "python3", "-c", FORGE];
+      const args = [host, `${port}`, `${to}`, text];
+      await new Program(t, [...python, ...args]).exits();
+    },
+  };
 }
