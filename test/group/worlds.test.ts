@@ -45,7 +45,7 @@ const KINDS: Record<string, Kind> = {
   lossy: { path: bad, within: 15, each: 2.4 },
   lossier: { path: { ...bad, drop: 0.6, late: 300 }, within: 60 },
   late: { path: slow, within: 30 },
-  far: { path: { base: 400, delay: 0.3, late: 50 }, within: 4, each: 1.6 },
+  far: { path: { base: 400, delay: 0.3, late: 50 }, within: 8, each: 1.6 },
   piped: { path: { ...fair, repeat: 0.3, base: 20 }, pipe: 1000, within: 20 },
   uneven: { path: { base: 10 }, pipe: 500, uneven: true, within: 30 },
   pipedFar: { path: { base: 100 }, pipe: 300, within: 20, each: 0.08 },
