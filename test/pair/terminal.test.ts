@@ -136,16 +136,3 @@ on(runtimes, "SIGTERM leaves the settings as before", async (t, runtime) => {
   process.kill(Number(pid));
   await client.shows(pid, ">>>", ended(143), "");
 });
-
-on(runtimes, "a terminal that does not say its size", async (t, runtime) => {
-  const peer = await openPeer(t);
-  const command = commandOf(runtime, "client.ts", HERE, peer.port);
-  const script = 'stty cols 0 rows 0; exec "$@"';
-  const client = new Terminal(t, shell(script, command));
-  await client.shows(">>>");
-  client.type("hello\rhalf");
-  await client.shows(">>>hello", "half");
-  await peer.receives("hello");
-  await peer.send("reply");
-  await client.shows(">>>hello", "reply", ">>>half");
-});
