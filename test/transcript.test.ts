@@ -36,12 +36,9 @@ on(all, "the transcript", async (t, runtime) => {
   const server = await serve(t, runtime, "server.ts");
   const args = ["127.0.0.1", server.port] as const;
   const client = start(t, other(runtime), "client.ts", ...args);
-  await play(
-    { server, client },
-    `${TRANSCRIPT}
+  await play({ server, client })`${TRANSCRIPT}
      client ends
-     client exits 0`,
-  );
+     client exits 0`;
 });
 
 /** The Python on the page, on this port. */
@@ -56,7 +53,10 @@ const skip = NO_PYTHON;
 
 on(kinds, "our server, a Python client", async (t, runtime) => {
   const server = await serve(t, runtime, "server.ts");
-  await play({ server, client: python(t, "client", server.port) }, TRANSCRIPT);
+  await play({
+    server,
+    client: python(t, "client", server.port),
+  })`${TRANSCRIPT}`;
 }, { skip });
 
 on(kinds, "a Python server, our client", async (t, runtime) => {
@@ -64,14 +64,14 @@ on(kinds, "a Python server, our client", async (t, runtime) => {
   const server = python(t, "server", port);
   await bound(server, port);
   const client = start(t, runtime, "client.ts", "127.0.0.1", port);
-  await play({ server, client }, TRANSCRIPT);
+  await play({ server, client })`${TRANSCRIPT}`;
 }, { skip });
 
 test("Python with Python", { skip }, async (t) => {
   const port = await freePort();
   const server = python(t, "server", port);
   await bound(server, port);
-  await play({ server, client: python(t, "client", port) }, TRANSCRIPT);
+  await play({ server, client: python(t, "client", port) })`${TRANSCRIPT}`;
 });
 
 test("every runtime is here, or this says which are not", (t) => {

@@ -1,92 +1,248 @@
-import assert from "node:assert/strict";
-import { setTimeout as pause } from "node:timers/promises";
-import { others, startHub, startMember } from "../support/group.ts";
-import type { Program } from "../support/processes.ts";
-import { ofEachKind, on } from "../support/runtimes.ts";
+// The group in pipes: a conversation as the page shows it, all of it; what the
+// two scripts refuse, and how they end.
 
-/** All of them have printed this line next, and nothing else. */
-async function show(programs: Program[], line: string) {
-  for (const program of programs) await program.prints(`${line}\n`);
-  for (const program of programs) program.stdout = "";
+import assert from "node:assert/strict";
+import { NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
+import { all, kinds, on, other, share } from "../support/on.ts";
+import { group, like, play } from "../support/play.ts";
+import {
+  bound,
+  commandOf,
+  freePort,
+  HERE,
+  Program,
+  serve,
+  start,
+  type Word,
+} from "../support/program.ts";
+import { NO_IPV6, openPeer } from "../support/wire.ts";
+
+const [HUB, MEMBER] = ["group/server.ts", "group/client.ts"] as const;
+const LINES = Array.from({ length: 12_000 }, (_, i) => `carol: line ${i}`);
+const LONGEST = "汉".repeat(333) + "x";
+
+on(all, "a conversation in pipes", async (t, runtime) => {
+  const cast = await group(t, runtime, "alice", "bob");
+  await play(cast)`
+    alice < hello bob
+    alice bob > alice: hello bob
+    hub > 来自[127.0.0.1:PORT]的消息: alice: hello bob
+    bob < 你好 👋🏽
+    alice bob > bob: 你好 👋🏽
+    hub > 来自[127.0.0.1:PORT]的消息: bob: 你好 👋🏽
+    bob < /who
+    bob > * 2 here: alice, bob
+    bob < ／who
+    bob > * 2 here: alice, bob
+    bob < \ufeff/name robert
+    hub alice bob > * bob is now robert
+    bob < /name ALICE
+    bob > * ALICE is not a free name
+    bob < /name 192.168.1.20
+    bob > * 192.168.1.20 is not a free name
+    bob <
+    bob < ／help
+    bob ! * /name NEW: a new name, /who: who is here, /quit: leave
+    bob < ${LONGEST}x
+    bob ! * not said: 1001 bytes, over 1000
+    bob < ${LONGEST}
+    alice bob > robert: ${LONGEST}
+    hub > 来自[ANY]的消息: robert: ${LONGEST}
+    bob < \x1b[2J
+    alice bob > robert: \\u{1b}[2J
+    hub > 来自[ANY]的消息: robert: \\u{1b}[2J
+    bob < bye
+    bob < /quit
+    bob < nobody hears this
+    bob > robert: bye
+    bob exits 0
+    hub > 来自[ANY]的消息: robert: bye
+    hub > * robert left (1 here)
+    alice > robert: bye
+    alice > * robert left (1 here)`;
+});
+
+// A member keeps 10,000 lines that are not taken yet: then the pipe has to wait.
+on(kinds, "a pipe of 12,000 lines", async (t, runtime) => {
+  const cast = await group(t, runtime, "alice");
+  const carol = start(t, runtime, MEMBER, "carol", HERE, cast["hub"]!.port);
+  await play({ ...cast, carol })`hub alice carol > * carol joined (2 here)`;
+  carol.end(LINES.join("\n").replaceAll("carol: ", ""));
+  assert.equal(await carol.exits(40_000), 0);
+  await play(cast)`hub alice > * carol left (1 here)`;
+});
+
+// ---- What they refuse ----
+
+const NO_PORTS = ["abc", "-1", "65536", "1.5", "", "1e3", " 6001"];
+const NO_NAMES = ["", "two words", "x".repeat(21), "a:b", "🙂", "-x", "1.2"];
+const noPort = (host: string, port: string) =>
+  `not a host and a port from 1 to 65535: "${host}" "${port}"\n`;
+const REFUSED: [script: string, args: Word[], stderr: string][] = [
+  ...["6001", ""].flatMap((host): typeof REFUSED => [
+    [HUB, [host], noPort(host, "6001")],
+    [MEMBER, ["al", host], noPort(host, "6001")],
+  ]),
+  ...NO_PORTS.flatMap((port): typeof REFUSED => [
+    [HUB, [HERE, port], noPort(HERE, port)],
+    [MEMBER, ["al", HERE, port], noPort(HERE, port)],
+  ]),
+  [MEMBER, ["al", HERE, 0], noPort(HERE, "0")],
+  ...NO_NAMES.map((name): typeof REFUSED[0] => [
+    MEMBER,
+    [name],
+    `not a name of 1 to 20 letters, digits, _ . -: "${name}"\n`,
+  ]),
+];
+
+/** The program ends at once, with nothing but this on stderr. */
+async function refuses(program: Program, code: number, stderr: RegExp) {
+  assert.equal(await program.exits(), code, program.stderr);
+  assert.match(program.stderr, stderr);
+  assert.equal(program.stdout, "");
 }
 
-on(ofEachKind, "a conversation in pipes", async (t, runtime) => {
-  const hub = await startHub(t, runtime);
-  const [one, two, three] = others(runtime);
-
-  const alice = startMember(t, one!, "alice", hub.port);
-  await show([hub, alice], "* alice joined (1 here)");
-  const bob = startMember(t, two!, "bob", hub.port);
-  await show([hub, alice, bob], "* bob joined (2 here)");
-
-  alice.write("hello\n");
-  await show([alice, bob], "alice: hello");
-  await hub.until(() => hub.stdout.endsWith("\n"));
-  const from = /^来自\[127\.0\.0\.1:\d{1,5}\]的消息: /.exec(hub.stdout)?.[0];
-  await show([hub], `${from}alice: hello`);
-  alice.write("你好 👋🏽\n");
-  await show([alice, bob], "alice: 你好 👋🏽");
-  await show([hub], `${from}alice: 你好 👋🏽`);
-
-  const delays: number[] = [];
-  for (let n = 1; n <= 9; n++) {
-    await pause(200 + 100 * Math.random()); // the group is quiet
-    const since = performance.now();
-    alice.write(`line ${n}\n`);
-    await show([bob], `alice: line ${n}`);
-    delays.push(performance.now() - since);
-    await show([alice], `alice: line ${n}`);
-    await show([hub], `${from}alice: line ${n}`);
+on(all, "arguments that make no sense", async (t, runtime) => {
+  for (const [script, args, stderr] of share(REFUSED, runtime, all)) {
+    const program = start(t, runtime, script, ...args);
+    await refuses(program, 2, like(stderr));
   }
-  const median = delays.toSorted((a, b) => a - b)[4]!;
-  t.diagnostic(`a line takes ${median.toFixed(1)} ms`);
-  assert(median < 30, `a line takes ${median} ms`); // nothing is waited for
+});
 
-  bob.write("/name robert\n");
-  await show([hub, alice, bob], "* bob is now robert");
-  bob.write("/who\n");
-  await show([bob], "* 2 here: alice, robert");
-  bob.write("/nonsense\n");
-  await bob.until(() => /^\* .*\n$/.test(bob.stdout));
-  assert.match(bob.stdout, /no such command/);
-  bob.stdout = "";
-
-  for (
-    const [wanted, answer] of [
-      ["two words", "* a name has no spaces"],
-      ["ALICE", "* ALICE is taken"],
-      ["a:b", "* not a name: 1 to 20 letters, digits, _ . -"],
-    ]
-  ) {
-    bob.write(`/name ${wanted}\n`);
-    await show([bob], answer!);
+on(kinds, "a host or port that cannot be had", async (t, runtime) => {
+  const { port } = await openPeer(t);
+  const unknown = "(ENOTFOUND|EAI_AGAIN)";
+  const rows: [script: string, args: Word[], error: string][] = [
+    [HUB, [HERE, port], "EADDRINUSE"],
+    [HUB, ["192.0.2.1", port], "EADDRNOTAVAIL"],
+    [HUB, ["nosuch.invalid", port], unknown],
+    [MEMBER, ["al", "nosuch.invalid", port], unknown],
+  ];
+  for (const [script, args, error] of rows) {
+    const place = args.slice(-2).join(":");
+    const line = RegExp(`^can't use ${place}: .*\\b${error}\\b.*\n$`);
+    await refuses(start(t, runtime, script, ...args), 1, line);
   }
-  bob.write("\n\n"); // which says nothing
-  bob.write("/who\n");
-  await show([bob], "* 2 here: alice, robert");
+});
 
-  // The client answers this one itself; in a pipe, stdout is for the group.
-  bob.write("/help\n");
-  await bob.complains(/^\* .*\/name.*\/who.*\/quit/);
+const conversation = (address: string) => `
+  hub alice > * alice joined (1 here)
+  alice < hello
+  hub > 来自[${address}:PORT]的消息: alice: hello
+  alice > alice: hello
+  alice < /quit
+  hub > * alice left (0 here)
+  alice exits 0`;
 
-  const carol = startMember(t, three!, "carol", hub.port);
-  await show([hub, alice, bob, carol], "* carol joined (3 here)");
-  // All of the input is said before the end of it.
-  const lines = Array.from({ length: 3000 }, (_, i) => `line ${i}`);
-  carol.end(lines.join("\n"));
-  assert.equal(await carol.exits(), 0);
-  const said = lines.map((line) => `carol: ${line}`).join("\n");
-  await show([carol], said);
-  await show([alice, bob], `${said}\n* carol left (2 here)`);
+on(kinds, "127.0.0.1 6001 by default", async (t, runtime) => {
+  const there = (await openNamespace(t)).of(runtime);
+  const hub = await bound(start(t, there, HUB), 6001);
+  const alice = start(t, there, MEMBER, "alice");
+  await play({ hub, alice })`${conversation(HERE)}`;
+}, { skip: NO_NAMESPACES });
 
-  bob.write("bye\n/quit\nnobody hears this\n");
-  assert.equal(await bob.exits(), 0);
-  await show([bob], "robert: bye");
-  await show([alice], "robert: bye\n* robert left (1 here)");
-  await hub.until(() => hub.stdout.endsWith(" left (1 here)\n"));
-  assert.match(
-    hub.stdout,
-    /^来自\[.*\]的消息: robert: bye\n\* robert left.*\n$/m,
-  );
-  assert.equal(hub.stderr + alice.stderr + carol.stderr, "");
+// The hub's host, what a member has for it, and the address that is then shown.
+const HOSTS = [
+  ["0.0.0.0", HERE, HERE],
+  ["::1", "::1", "::1"],
+  ["::", HERE, "::ffff:127.0.0.1"],
+  ["localhost", "localhost", "ANY"],
+] as const;
+
+on(kinds, "hosts of every kind, any port", async (t, runtime) => {
+  for (const [host, spelling, shown] of HOSTS) {
+    if (host.includes("::") && NO_IPV6) continue;
+    const hub = start(t, runtime, HUB, host, 0);
+    await play({ hub })`hub ! listening on port PORT`;
+    const [port = ""] = /\d+/.exec(hub.stderr)!;
+    const alice = start(t, runtime, MEMBER, "alice", spelling, port);
+    await play({ hub, alice })`${conversation(shown)}`;
+  }
+});
+
+// ---- How they end ----
+
+const tsx = all.filter(({ name }) => name === "tsx"); // it passes signals on
+for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  on([...tsx, ...kinds], `${name} closes the hub, once`, async (t, runtime) => {
+    const cast = await group(t, runtime, "alice", "bob");
+    const { hub, alice, bob } = cast as Record<string, Program>;
+    hub!.signal(name);
+    await play({ hub: hub! })`hub > * the server is closing`;
+    if (hub!.code === undefined) hub!.signal(name);
+    await play({ hub: hub! })`hub exits ${code}`;
+    for (const one of [alice!, bob!]) one.signal("SIGINT");
+    await play(cast)`
+      alice bob > * the server is closing
+      alice bob exits 130`;
+  });
+}
+
+for (
+  const [name, code] of [["SIGINT", 130], ["SIGTERM", 0], [
+    "SIGHUP",
+    0,
+  ]] as const
+) {
+  on(kinds, `a member leaves on ${name}`, async (t, runtime) => {
+    const hub = await serve(t, other(runtime), HUB);
+    const alice = start(t, runtime, MEMBER, "alice", HERE, hub.port);
+    await play({ hub, alice })`hub alice > * alice joined (1 here)`;
+    alice.signal(name);
+    await play({ hub, alice })`
+      hub > * alice left (0 here)
+      alice exits ${code}`;
+  });
+}
+
+const READ_ONE_LINE = "{ head -n 1; exec <&-; echo gone >&2; }";
+
+on(kinds, "their output goes away", async (t, runtime) => {
+  const inShell = (line: string, script: string, ...args: Word[]) => {
+    const command = commandOf(runtime, script, ...args);
+    return new Program(t, ["sh", "-c", line, "sh", ...command]);
+  };
+  const port = await freePort();
+  const hub = inShell(`"$@" | ${READ_ONE_LINE}`, HUB, HERE, port);
+  await bound(hub, port);
+  const alice = start(t, other(runtime), MEMBER, "alice", HERE, port);
+  await play({ hub, alice })`
+    hub alice > * alice joined (1 here)
+    hub ! gone`;
+  const says = '{ "$@"; echo "exit $?" >&2; }';
+  const bob = inShell(`${says} | ${READ_ONE_LINE}`, MEMBER, "bob", HERE, port);
+  await play({ hub, alice, bob })`
+    alice bob > * bob joined (2 here)
+    bob ! gone
+    alice < hello
+    alice > alice: hello
+    alice > * bob left (1 here)
+    bob ! exit 0`;
+  if (runtime.name === "Deno") return; // it takes what the disk does not
+  const carol = inShell(`${says} >/dev/full`, MEMBER, "carol", HERE, port);
+  await play({ hub, alice, carol })`
+    alice > * carol joined (2 here)
+    alice > * carol left (1 here)
+    carol ! ENOSPC: no space left on device, write
+    carol ! exit 1`;
+});
+
+// Deno waits until the pipe has room, and the group with it.
+const notDeno = kinds.filter(({ name }) => name !== "Deno");
+on(notDeno, "a console that nobody reads", async (t, runtime) => {
+  const port = await freePort();
+  const command = commandOf(runtime, HUB, HERE, port);
+  const hub = await bound(new Program(t, command, { unread: true }), port);
+  const alice = start(t, other(runtime), MEMBER, "alice", HERE, port);
+  let shown = "* alice joined (1 here)\n";
+  for (let i = 0; i < 100; i++) { // a pipe holds 64 KiB
+    alice.send(LONGEST);
+    shown += `alice: ${LONGEST}\n`;
+  }
+  await alice.prints(shown, 30_000);
+  hub.read();
+  while (!hub.stdout.includes("read again")) {
+    alice.send("read again");
+    await alice.prints(shown += "alice: read again\n");
+  }
 });

@@ -9,6 +9,7 @@ import {
   start,
   type Test,
   until,
+  type Word,
 } from "./program.ts";
 
 /** A program in pipes, or a socket of the test's own. */
@@ -31,15 +32,20 @@ export function like(text: string): RegExp {
 }
 
 /**
- * Play a scene, line by line:
+ * Play a scene, line by line: await play({ alice, bob })`
  *   alice < hello        alice types that
  *   alice bob > hello    it is the next that each of them shows
  *   alice ! hello        the same on stderr
  *   alice ends           there is no more input
- *   alice exits 0
+ *   alice exits 0`
  * In the end nobody has shown any more. A prompt is a line of its own.
  */
-export async function play(cast: Cast<Actor>, scene: string, ms?: number) {
+export function play(cast: Cast<Actor>) {
+  return (text: TemplateStringsArray, ...values: Word[]): Promise<void> =>
+    perform(cast, String.raw({ raw: text }, ...values));
+}
+
+async function perform(cast: Cast<Actor>, scene: string) {
   for (const line of scene.split("\n").map((one) => one.trimStart())) {
     if (line === "") continue;
     const [, names = "", act, text = ""] =
@@ -56,7 +62,7 @@ export async function play(cast: Cast<Actor>, scene: string, ms?: number) {
           const stderr = one.errors?.join("\n");
           return `${name} ${act} ${text}${stderr && `, on stderr: ${stderr}`}`;
         };
-        await until(() => lines.length > 0, story, ms);
+        await until(() => lines.length > 0, story);
         assert.match(lines.shift()!, like(text), line);
       }
     }
@@ -73,7 +79,7 @@ export async function pair(t: Test, runtime: Runtime, ...names: string[]) {
   for (const [i, name] of names.entries()) {
     const on = i === 0 ? runtime : other(runtime, i);
     cast[name] = start(t, on, "client.ts", HERE, server.port);
-    await play(cast, `${name} > >>>`);
+    await play(cast)`${name} > >>>`;
   }
   return cast;
 }
@@ -85,12 +91,18 @@ export async function group(t: Test, runtime: Runtime, ...names: string[]) {
   return cast;
 }
 
-/** One more member, which all see. */
-export async function joins(t: Test, cast: Cast, name: string, than: Runtime) {
+/** One more member, whom all see. */
+export async function joins(
+  t: Test,
+  cast: Cast,
+  name: string,
+  than: Runtime,
+): Promise<Program> {
   const count = Object.keys(cast).length;
   const { port } = cast["hub"]!;
   const on = other(than, count);
   cast[name] = start(t, on, "group/client.ts", name, HERE, port);
   const all = Object.keys(cast).join(" ");
-  await play(cast, `${all} > * ${name} joined (${count} here)`);
+  await play(cast)`${all} > * ${name} joined (${count} here)`;
+  return cast[name];
 }

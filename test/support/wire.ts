@@ -35,6 +35,10 @@ export class Peer {
     this.shown.push(bytes.toString());
   }
 
+  close() {
+    this.#socket.close();
+  }
+
   send(data: string | Uint8Array, to = this.from, host = HERE) {
     return new Promise<void>((resolve, reject) =>
       this.#socket.send(data, to, host, (e) => e ? reject(e) : resolve())
@@ -65,11 +69,11 @@ export async function openPeer(t: Test, address?: string, port?: number) {
 
 /** One that speaks the group's protocol by itself, as a client.ts does. */
 export class Hand extends Peer {
-  readonly token = randomBytes(8).toString("hex");
+  token = randomBytes(8).toString("hex");
+  time = 0; // of the newest request
   heard: string[] = []; // all lines that came, but for the heads
   answer: string[] = []; // those of the newest answer
-  #time = 0; // of the newest request
-  #answered = 0; // and of the newest that has an answer
+  #answered = 0; // the time of the newest request that has an answer
 
   protected override take(bytes: Buffer) {
     const [head = "", ...lines] = bytes.toString().trimEnd().split("\n");
@@ -81,13 +85,13 @@ export class Hand extends Peer {
 
   /** A request, which may get lost. */
   async says(...lines: string[]) {
-    const head = `#${this.token} ${++this.#time}`;
+    const head = `#${this.token} ${++this.time}`;
     await this.send([head, ...lines, ""].join("\n"));
   }
 
   /** Say it until it is answered; returns the answer's lines. */
   async asks(...lines: string[]): Promise<string[]> {
-    const first = this.#time + 1;
+    const first = this.time + 1;
     const again = setInterval(() => void this.says(...lines), 300); // ms
     await this.says(...lines);
     const done = () => this.#answered >= first;
