@@ -1,160 +1,196 @@
-// What the parts of the benchmark share: programs that are measured from
-// outside, and figures that are put into tables.
+// The two measurements: what a line costs a server for each member that gets
+// it, and what a round trip costs a pair.
 
+import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join as path } from "node:path";
 import process from "node:process";
-import type { TestContext } from "node:test";
-import { endGroup, PROJECT } from "../support/processes.ts";
-import { quantile } from "../support/quantile.ts";
-import { type Runtime, runtimes } from "../support/runtimes.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import { runtimes } from "../support/on.ts";
+import * as support from "../support/program.ts";
+import { joinHub, joinNats, joinRelay, type Member } from "./members.ts";
 
-// ---- Programs ----
+const { commandOf, HERE, kill, Program, PROJECT } = support;
 
-/** For programs that end with the benchmark, if nobody ends them before. */
-export const bench = { after() {} } as unknown as TestContext;
+export const quick = process.argv.length > 2;
+/** How much to measure: sizes of the group; ms to warm up, and of a sample. */
+export const { sizes, rounds, warmUp, ms } = quick
+  ? { sizes: [20], rounds: 1, warmUp: 300, ms: 300 }
+  : { sizes: [20, 200, 1000], rounds: 5, warmUp: 1000, ms: 500 };
 
-/** A path in a folder that goes when the benchmark ends. */
-export const scratch = (name: string) => join(FOLDER, name);
-const FOLDER = mkdtempSync(join(tmpdir(), "udp-chat-"));
-process.on("exit", () => rmSync(FOLDER, { recursive: true }));
+const few = ["tsx", "Node 24", "Bun", "Deno"];
+const chosen = runtimes.filter(({ name }) => few.includes(name));
+const others = ["python3", "nats-server"].map((name) => {
+  const { stdout } = spawnSync(name, ["--version"], { encoding: "utf8" });
+  return { name, version: /\d+\.\d+\.\d+/.exec(stdout ?? "")?.[0] ?? "" };
+}).filter(({ version }) => version);
+const isHere = (program = "") => others.some(({ name }) => name === program);
+export const versions = [...chosen, ...others].map(({ name, version }) =>
+  `${name.replace("tsx", "tsx on Node")} ${version}`
+).join(", ");
 
-/** Those of the runtimes that this machine has. */
-export const there = runtimes.filter(({ version }) => version !== "");
+// ---- Programs, and what they cost ----
 
-/** What runs the load and the plain clients. */
-export const NODE = there.findLast(({ name }) => name.includes("Node"))!;
+const bench = { after() {} }; // a Program ends with us, if not before
+const after = (end: () => void) => void process.on("exit", end);
+const folder = support.emptyFolder({ after });
+const [INPUT, OUTPUT] = [path(folder, "input"), path(folder, "output")];
 
-/** The first line that a program prints about its version, or "". */
-export function versionOf(program: string, ...args: string[]): string {
-  const { stdout } = spawnSync(program, args, { encoding: "utf8" });
-  return stdout?.split("\n", 1)[0] ?? "";
+/** Start a program that writes into a file, and perhaps reads one. */
+function start(command: string[], output: string, input = "/dev/null") {
+  const script = `exec "$@" >'${output}' <'${input}'`;
+  return new Program(bench, ["sh", "-c", script, "sh", ...command]);
 }
 
-/** The Python that there is, or "". The name alone may be a script that looks for it. */
-export const PYTHON = versionOf(
-  "python3",
-  "-c",
-  "import sys; print(sys.executable)",
-);
+type Used = [thread: string, ns: number];
 
-/** The command of a Python script, whatever the environment says. */
-export function pythonCommand(script: string, ...args: (string | number)[]) {
-  const file = join(PROJECT, script);
-  return [PYTHON, "-E", "-X", "utf8", file, ...args.map(String)];
-}
-
-/** A command whose stdout nobody reads, and perhaps whose input is a file. */
-export function inFiles(command: string[], output: string, input = "") {
-  const files = `>'${output}'` + (input && ` <'${input}'`);
-  return ["sh", "-c", `exec "$@" ${files}`, "sh", ...command];
-}
-
-/** The same runtime, with its scripts' stdout thrown away. */
-export function silent(runtime: Runtime): Runtime {
-  return { ...runtime, command: inFiles(runtime.command, "/dev/null") };
-}
-
-export function end(...programs: { pid: number }[]) {
-  for (const { pid } of programs) endGroup(pid);
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return ""; // it is not Linux, or the process has ended
-  }
-}
-
-/** A process and those it started: tsx, for one, is two processes. */
-function family(pid: number): number[] {
-  const children = read(`/proc/${pid}/task/${pid}/children`).split(" ");
-  return [pid, ...children.filter(Boolean).map(Number).flatMap(family)];
-}
-
-/** Processor time until now of each thread of the programs, in ms. */
-function threadTimes(pids: number[]): Map<string, number> {
-  const times = new Map<string, number>();
-  for (const pid of pids.flatMap(family)) {
-    for (const id of readdirSync(`/proc/${pid}/task`)) {
-      // Its first number is the thread's time in ns; stat has it by 10 ms only.
-      const ns = parseInt(read(`/proc/${pid}/task/${id}/schedstat`));
-      times.set(id, ns / 1e6 || 0);
-    }
-  }
-  return times;
-}
-
-/** Returns what tells the processor time of programs from now on, in ms. */
-export function processorClock(...pids: number[]): () => number {
-  if (process.platform !== "linux") return () => NaN;
-  const before = threadTimes(pids);
-  return () =>
-    sum(
-      [...threadTimes(pids)].map(([id, ms]) => ms - (before.get(id) ?? 0)),
-    );
-}
-
-// ---- Figures ----
-
-export const sum = (all: number[]) => all.reduce((a, b) => a + b, 0);
-
-/** "1,234", "12.3" or "1.23": three digits are enough. */
-export function figure(n: number): string {
-  if (Number.isNaN(n)) return "not measured";
-  const digits = n >= 100 || n === Math.floor(n) ? 0 : n >= 10 ? 1 : 2;
-  return n.toLocaleString("en", {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
+/** What each thread of a program has used, and of those that it started. */
+function threads(pid: number): Used[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((id): Used[] => {
+    const read = (name: string) =>
+      readFileSync(`/proc/${pid}/task/${id}/${name}`, "utf8");
+    const children = read("children").match(/\d+/g) ?? [];
+    const own = parseInt(read("schedstat"));
+    return [[id, own], ...children.map(Number).flatMap(threads)];
   });
 }
 
-/** The median and, where there are several, the two quartiles; "" of nothing. */
-export function spread(all: number[]): string {
-  if (all.length === 0) return "";
-  const [low, middle, high] = [0.25, 0.5, 0.75].map((q) => quantile(all, q));
-  if (all.length < 2 || Number.isNaN(middle)) return figure(middle!);
-  return `${figure(middle!)} (${figure(low!)}–${figure(high!)})`;
+/** Returns what tells the µs of processor that programs use from now on. */
+function processorClock(...pids: number[]): () => number {
+  const before = new Map(pids.flatMap(threads));
+  const add = (sum: number, [id, ns]: Used) => sum + ns - (before.get(id) ?? 0);
+  return () => pids.flatMap(threads).reduce(add, 0) / 1000;
 }
 
-/** For each round the ratio of two figures; nothing to itself or to nothing. */
-export function ratios(all: number[], to: number[]): number[] {
-  if (all === to || to.length === 0) return [];
-  return all.map((one, round) => one / to[round]!);
+// ---- The group ----
+
+const RELAY = `
+import socket, sys
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("127.0.0.1", 0))
+print("listening on", sock.getsockname()[1], file=sys.stderr, flush=True)
+members = set()
+while True:
+    line, sender = sock.recvfrom(65535)
+    if line:
+        for member in members:
+            sock.sendto(line, member)
+    else:
+        members.add(sender)
+        sock.sendto(line, sender)
+`;
+const NATS = ["nats-server", "-a", HERE, "-p", "-1"];
+const OTHERS = [
+  { name: "plain relay", join: joinRelay, command: ["python3", "-c", RELAY] },
+  { name: "nats-server", join: joinNats, command: NATS },
+];
+export const servers = [
+  ...OTHERS.filter(({ command }) => isHere(command[0])),
+  ...chosen.map((one) => ({
+    name: `our hub, ${one.name}`,
+    join: joinHub,
+    command: commandOf(one, "group/server.ts", HERE, 0),
+  })),
+];
+
+export const TALKERS = 20;
+export const WINDOW = 8; // lines of each of them that are on their way
+
+/** µs of the processor for each line that a member gets, and lines lost, %. */
+export async function measureGroup(
+  { join, command }: typeof servers[number],
+): Promise<number[][]> {
+  const server = start(command, "/dev/null");
+  const ready = /listening.*?(\d+)\n/i;
+  await server.until(() => ready.test(server.stderr));
+  const port = Number(ready.exec(server.stderr)![1]);
+
+  const all: Member[] = [];
+  let [talking, said, heard] = [false, 0, 0]; // lines, of all members together
+  const texts = (count: number) =>
+    Array.from({ length: count }, () => `line ${++said} of who talks a lot`);
+  const add = async (i: number) => {
+    const name = `m${1000 + i}`;
+    const from = `127.0.0.${1 + i % 8}`; // a hub takes 250 from one at the most
+    all[i] = await join(name, port, from, (lines) => {
+      heard += lines.length;
+      if (!talking || i >= TALKERS) return;
+      const own = lines.filter((line) => line.includes(`${name}: `)).length;
+      if (own > 0) all[i]!.say(texts(own));
+    });
+  };
+  const quiet = async () => {
+    for (let before = -1; before !== heard; await pause(300)) before = heard;
+  };
+
+  const samples: number[][] = [];
+  let lost = 0; // %, of the group that lost most
+  for (const size of sizes) {
+    while (all.length < size) {
+      const some = Array.from({ length: 20 }, (_, i) => all.length + i);
+      await Promise.all(some.map(add));
+    }
+    await quiet();
+    [talking, said, heard] = [true, 0, 0];
+    for (const one of all.slice(0, TALKERS)) one.say(texts(WINDOW));
+    const costs: number[] = [];
+    for (const time of [warmUp, ms, ms]) {
+      const [before, used] = [heard, processorClock(server.pid)];
+      await pause(time);
+      costs.push(used() / (heard - before));
+    }
+    samples.push(costs.slice(1)); // without the warm-up
+    talking = false;
+    await quiet();
+    lost = Math.max(lost, 100 * (1 - heard / (said * size)));
+  }
+  all.forEach((one) => one.close());
+  kill(server.pid);
+  assert(join !== joinHub || lost === 0, `our hub lost ${lost} % of the lines`);
+  return [...samples, [lost]];
 }
 
-export const MISSING = "not on this machine";
+// ---- The pair ----
 
-export type Column = [head: string, cell: (name: string) => string];
-
-export function table(head: string[], rows: string[][]): string {
-  const all = [head, ...rows];
-  const widths = head.map((_, i) =>
-    Math.max(...all.map((row) => row[i]?.length ?? 0))
-  );
-  const line = (cells: string[]) =>
-    `| ${
-      widths.map((width, i) => (cells[i] ?? "").padEnd(width)).join(" | ")
-    } |`;
-  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return [line(head), rule, ...rows.map(line)].join("\n");
+/** The Python on the page. */
+function pythonOf(role: string, port: number): string[] {
+  const page = readFileSync(path(PROJECT, "README.md"), "utf8");
+  const [, code = ""] = page.split("```python " + role + "\n");
+  const script = code.split("```")[0]!.replace("6000", `${port}`);
+  return ["python3", "-c", script];
 }
 
-/** A table with a row for each name, if it was measured. */
-export function tableOf(
-  names: string[],
-  measured: { has(name: string): boolean },
-  columns: Column[],
-): string {
-  const row = (name: string) =>
-    measured.has(name) ? columns.map(([, cell]) => cell(name)) : [MISSING];
-  const head = columns.map(([head]) => head);
-  return table(["", ...head], names.map((name) => [name, ...row(name)]));
-}
+export const pairs = [
+  ...isHere("python3") ? [{ name: "Python", of: pythonOf }] : [],
+  ...chosen.map((one) => ({
+    name: one.name,
+    of: (role: string, port: number) =>
+      commandOf(one, `${role}.ts`, HERE, port),
+  })),
+];
 
-export function progress(text: string) {
-  process.stderr.write(`${text}\n`);
+const SHOWN = "hello\n>>>".length; // bytes that a trip makes the client print
+
+/** µs of a round trip: on the clock, and of the processor. */
+export async function measurePair(
+  { of }: typeof pairs[number],
+): Promise<number[][]> {
+  writeFileSync(INPUT, "hello\n".repeat(500_000)); // more than anyone gets to
+  writeFileSync(OUTPUT, "");
+  const trips = () => statSync(OUTPUT).size / SHOWN;
+  const port = await support.freePort();
+  const server = start(of("server", port), "/dev/null", INPUT);
+  await support.bound(server, port);
+  const client = start(of("client", port), OUTPUT, INPUT);
+  await client.until(() => trips() > 1);
+  await pause(warmUp);
+  const [before, began] = [trips(), performance.now()];
+  const used = processorClock(server.pid, client.pid);
+  await pause(ms);
+  const made = trips() - before;
+  assert(made > 0, "the pair is stuck");
+  const costs = [(performance.now() - began) * 1000, used()];
+  for (const { pid } of [server, client]) kill(pid);
+  return costs.map((us) => [us / made]);
 }

@@ -42,8 +42,8 @@ on(runtimes, "two clients are answered in turn", async (t, runtime) => {
 on(runtimes, "the client hears its server alone", async (t, runtime) => {
   const server = await openPeer(t);
   const strangers = [
-    await openPeer(t), // another port
     await openPeer(t, "127.0.0.2", server.port), // another address
+    await openPeer(t), // another port
   ];
   const client = start(t, runtime, "client.ts", HERE, server.port);
   await play({ client, server })`
@@ -52,6 +52,7 @@ on(runtimes, "the client hears its server alone", async (t, runtime) => {
     server > hello server`;
   for (const one of strangers) await one.send("forged", server.from);
   await play({ client, server })`
+    client ! ignored: a datagram from 127.0.0.2:PORT
     server < hello client
     client > hello client
     client > >>>`;
@@ -94,24 +95,6 @@ describe("a reply that stays away", { concurrency: 18 }, () => {
       client > >>>
       client exits 0`;
   });
-
-  on(runtimes, "but somebody else has written", async (t, runtime) => {
-    const server = await openPeer(t);
-    const other = await openPeer(t, "127.0.0.2", server.port);
-    const client = start(t, runtime, "client.ts", HERE, server.port);
-    await play({ client, server })`
-      client > >>>
-      client < hello
-      server > hello`;
-    await other.send("hello", server.from);
-    const told =
-      "no reply from 127.0.0.1:PORT yet, but a datagram from 127.0.0.2";
-    await play({ client, server })`
-      client ! ${told}:PORT
-      server < hello
-      client > hello
-      client > >>>`;
-  }, { skip: NOT_LINUX });
 
   on(all, "and so it is where nobody listens", async (t, runtime) => {
     const client = start(t, runtime, "client.ts", HERE, await freePort());

@@ -1,178 +1,136 @@
-// What the pages say stands in the project: names, quotations, links; and both
-// languages have the same. What can be run is run by the other tests here.
+// What the pages say stands in the project: code, names, links, messages; and
+// both languages say the same. What can be run is run by runs.slow.ts.
 
-import { marked } from "marked";
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
+import { emptyFolder, PROJECT } from "../support/program.ts";
 import {
-  anchors,
-  type Block,
-  exists,
+  bare,
+  cells,
   fileText,
+  type Page,
   pages,
   pairs,
   read,
-  spansOf,
+  spans,
+  steps,
 } from "./pages.ts";
 
-/** The test fails with all faults at once, each with its place. */
-function noFaults(faults: string[]) {
-  assert(faults.length === 0, faults.join("\n"));
-}
+const blocksOf = (wanted: string) =>
+  pages.flatMap(({ blocks }) => blocks)
+    .filter(({ language }) => language === wanted);
 
-function blocksOf(language: string): Block[] {
-  const found = pages.flatMap(({ blocks }) => blocks)
-    .filter((block) => block.language === language);
-  assert(found.length > 0, `there is no \`\`\`${language} block`);
-  return found;
-}
-
-/** What a line is, whatever its language. */
-function kindOf(line: string): string {
-  const cells = line.startsWith("|") ? line.split(/(?<!\\)\|/).length : 0;
-  const [kind = line && "text"] = /^(#+|```.*|- |\d\. |!\[)/.exec(line) ?? [];
-  return cells ? `a row of ${cells - 2}` : kind;
-}
-
-test("both languages are alike, line by line", () => {
+test("both languages have the same headings, blocks and rows", () => {
+  const heads = ({ prose }: Page) =>
+    prose.map(({ line }) => /^#+/.exec(line)?.[0]).filter(Boolean);
+  const rows = ({ prose }: Page) =>
+    prose.map(({ line }) => cells(line)).filter(({ length }) => length)
+      .map((row) => [row.length, ...spans(row.join(" ")).toSorted()]);
+  // Comments, diagrams and what a program says may be in either language.
+  const code = ({ blocks }: Page) =>
+    blocks.map(({ language, mark, text }) => [
+      `${language} ${mark}`,
+      language === "mermaid" ? "" : text.replace(/\s*\/\/ .*$/gm, "")
+        .replace(/"[^"]*"/g, '""'),
+    ]);
   for (const [english, chinese] of pairs) {
-    let inBlock = false;
-    for (const [i, line] of english.lines.entries()) {
-      const other = chinese.lines[i] ?? "nothing";
-      const fence = line.startsWith("```");
-      const same: (text: string) => string = inBlock
-        ? (text: string) => text
-        : kindOf;
-      if (fence) inBlock = !inBlock;
-      assert.equal(same(other), same(line), `${chinese.file}:${i + 1}`);
+    for (const  of of[heads, rows, code]) {
+      assert.deepEqual(of(chinese), of(english), chinese.file);
     }
-    assert.equal(chinese.lines.length, english.lines.length);
-    for (const [i, { cells }] of english.rows.entries()) {
-      const { place, cells: others } = chinese.rows[i]!;
-      const spans = (all: string[]) => all.flatMap(spansOf).toSorted();
-      assert.deepEqual(spans(others), spans(cells), place);
-    }
-    const outside = ({ links }: typeof english) =>
-      links.map(({ to }) => to).filter((to) => /^http/.test(to));
-    assert.deepEqual(outside(chinese), outside(english), chinese.file);
   }
 });
-
-test("a page is no longer than 330 lines", () => {
-  for (const { file, lines } of pages) {
-    assert(lines.length <= 331, `${file}: ${lines.length - 1} lines`);
-  }
-});
-
-test("only blocks that the tests understand", () => {
-  const known = ["sh", "text", "ts", "python", "mermaid"];
-  noFaults(
-    pages.flatMap(({ blocks }) =>
-      blocks.filter(({ language }) => !known.includes(language))
-        .map(({ place, language }) => `${place}: a "${language}" block`)
-    ),
-  );
-});
-
-test("no asterisk is left over, as CommonMark does beside Chinese points", () => {
-  for (const { file, lines } of pages) {
-    const html = marked.parse(lines.join("\n"), { async: false });
-    const text = html.replace(/<code.*?<\/code>/gs, "");
-    assert.doesNotMatch(text, /.{0,20}\*.{0,20}/, file);
-  }
-});
-
-/** Code without blank lines, comments of a line's own, and indentation. */
-function bare(code: string): string[] {
-  return code.split("\n").map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("//"));
-}
 
 test("the loops are the scripts' own lines", () => {
   for (const { place, mark, text } of blocksOf("ts")) {
-    if (mark === "bot") continue;
-    const [, main = ""] = /^async function main\(\) \{\n(.*?)^\}\n/ms
-      .exec(fileText(mark)) ?? [];
-    const [script, page] = [bare(main), bare(text).slice(1, -1)];
-    // All of the loop, and before it nothing that is not in the script.
-    const loop = (lines: string[]) =>
-      lines.slice(lines.indexOf("while (true) {"));
-    assert.deepEqual(loop(page), loop(script), place);
-    assert(page.includes("sk.close();"), place);
-    assert.deepEqual(script.filter((line) => page.includes(line)), page, place);
+    const script = fileText(mark).split("\n").map(bare);
+    let at = 0;
+    for (const line of text.split("\n").map(bare)) {
+      at = script.indexOf(line, at) + 1;
+      assert(at > 0, `${place}: this is not there in ${mark}: ${line}`);
+    }
   }
 });
 
-test("the diagrams look like Mermaid's", () => {
-  const step =
-    /^(\S+ *--?(>>?|x|\)) *\S+ *: .+|(participant|note|loop|alt|else|opt|end|rect)\b.*)$/i;
-  for (const { place, text } of blocksOf("mermaid")) {
-    const [first, ...rest] = text.split("\n").map((line) => line.trim());
-    assert.equal(first, "sequenceDiagram", place);
-    for (const line of rest) {
-      assert.match(line, step, place);
-      assert.doesNotMatch(line, /;/, place); // would end the statement
+test("each step is at most 12 changed lines a file, and compiles", (t) => {
+  for (const { place, text } of blocksOf("diff")) {
+    const changed = text.match(/^[+-](?=.)/gm)!.length;
+    assert(changed <= 12, `${place}: ${changed} lines`);
+  }
+  const cwd = emptyFolder(t);
+  symlinkSync(join(PROJECT, "node_modules"), join(cwd, "node_modules"));
+  const own = ["package.json", "tsconfig.json"]
+    .map((name) => [name, fileText(name)] as const);
+  for (const page of pairs[0]!) {
+    for (const [name, text] of [...own, ...Object.entries(steps(page))]) {
+      writeFileSync(join(cwd, name), text);
+    }
+    const tsc = join(PROJECT, "node_modules/typescript/bin/tsc");
+    const { status, stdout } = spawnSync(process.execPath, [tsc], { cwd });
+    assert.equal(status, 0, `${stdout}`);
+  }
+});
+
+const group = fileText("group/server.ts") + fileText("group/client.ts");
+
+test("the group's page explains every message of its scripts", () => {
+  const said = group.matchAll(/(["`])((?:\* |lines |not a |can't ).+?)\1/g);
+  const messages = [...said].map(([, , text]) => text!);
+  assert(messages.length > 14, "where are the messages?");
+  for (const { prose, file } of pairs[1]!) {
+    const explained = prose.map(({ line }) => cells(line)[0] ?? "");
+    for (const message of messages) {
+      const fixed = message.split(/\$\{.*?\}|\\n/).filter((s) => s !== "* ");
+      const isThere = explained.some((cell) =>
+        fixed.every((part) => cell.includes(part.trim()))
+      );
+      assert(isThere, `${file} does not explain ${message}`);
     }
   }
 });
 
 test("the numbers on the group's page are the scripts'", () => {
-  const scripts = fileText("group/server.ts") + fileText("group/client.ts");
-  const constants = {
-    DATAGRAM: 1200, // bytes
-    TEXT: 1000,
-    NEWS: 256, // lines
-    KEPT: 1024,
-    MEMBERS: 1000,
-    NEIGHBOURS: 250,
-    IDLE: 15, // s
-    SILENCE: 120,
-  };
-  for (const [name, value] of Object.entries(constants)) {
-    const [, found = ""] = RegExp(`^const ${name} = ([\\d_]+)`, "m")
-      .exec(scripts) ?? [];
-    const unit = name === "IDLE" ? 1000 : 1;
-    assert.equal(Number(found.replaceAll("_", "")), value * unit, name);
-    const written = name === "SILENCE" ? value / 60 : value; // minutes
-    for (const { file, lines } of pairs[1]!) {
-      const said = RegExp(`\\b${written}\\b`).test(lines.join("\n"));
-      assert(said, `${file} does not say ${written} (${name})`);
+  for (const name of "DATAGRAM TEXT NEWS KEPT MEMBERS NEIGHBOURS".split(" ")) {
+    const [, value = "?"] = RegExp(`^const ${name} = (\\d+);`, "m")
+      .exec(group) ?? [];
+    for (const { text, file } of pairs[1]!) {
+      assert.match(text, RegExp(`\\b${value}\\b`), `${file}: ${name}`);
     }
   }
 });
 
-test("the files and scripts that a page names exist", () => {
-  const { scripts } = JSON.parse(fileText("package.json"));
-  for (const { spans, lines, file } of pages) {
-    noFaults(
-      spans.flatMap(({ code, place }) =>
-        code.split(" ").filter((word) =>
-          /^[\w.-][\w./-]*\.(ts|md|svg|py|sh|js|lock)$/.test(word) ||
-          /^(\.ci|test|group)\/[\w./-]*$/.test(word)
-        ).filter((path) => !exists(path))
-          .map((path) => `${place}: there is no ${path}`)
-      ),
-    );
-    const runs = lines.join("\n").matchAll(/npm run ([\w:-]+)/g);
-    noFaults(
-      [...runs].map(([, name]) => name!).filter((name) => !(name in scripts))
-        .map((name) => `${file}: there is no script ${name} to npm run`),
-    );
-  }
-});
+/** The anchors of a page's headings, as GitHub makes them. */
+const anchors = (file: string) =>
+  read(file).prose.filter(({ line }) => line.startsWith("#")).map(({ line }) =>
+    line.replace(/^#+ /, "").toLowerCase()
+      .replace(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, "").replaceAll(" ", "-")
+  );
 
-test("the links of a page resolve", () => {
-  for (const page of pages) {
-    const inside = page.links.filter(({ to }) => !/^https?:/.test(to));
-    assert(inside.length > 0, `${page.file}: no links found`);
-    noFaults(inside.flatMap(({ to, place }) => {
-      const [path = "", anchor] = decodeURI(to).split("#");
-      const from = new URL(page.file, "file:///");
-      const file = path ? new URL(path, from).pathname.slice(1) : page.file;
-      const fault = [`${place}: ${to} leads nowhere`];
-      if (!exists(file)) return fault;
-      if (anchor === undefined) return [];
-      return anchors(read(file)).includes(anchor) ? [] : fault;
-    }));
+test("the files, scripts and headings that a page names exist", () => {
+  const { scripts } = JSON.parse(fileText("package.json"));
+  for (const { file, prose } of pages) {
+    for (const { place, line } of prose) {
+      for (const word of spans(line).join(" ").split(" ")) {
+        if (!/^[\w/-]+\.(ts|json)$|^test\/\S+$/.test(word)) continue;
+        assert(
+          existsSync(join(PROJECT, word)),
+          `${place}: there is no ${word}`,
+        );
+      }
+      for (const [, name = ""] of line.matchAll(/npm run ([\w:-]+)/g)) {
+        assert(name in scripts, `${place}: there is no npm run ${name}`);
+      }
+      const links = line.replace(/`[^`]*`/g, "").matchAll(/\]\(([^)]+)\)/g);
+      for (const [, to = ""] of links) {
+        if (to.startsWith("https:")) continue;
+        const [path, anchor] = to.split("#");
+        const target = path ? join(file, "..", path) : file;
+        assert(existsSync(join(PROJECT, target)), `${place}: ${to}`);
+        if (anchor) assert(anchors(target).includes(anchor), `${place}: ${to}`);
+      }
+    }
   }
 });

@@ -1,131 +1,90 @@
-// The pages of the project, each in its two languages, taken apart for tests.
+// The pages, taken apart by a few regular expressions, and the lesson's steps:
+// what becomes of a script when a page's changes are made to it.
 
-import { marked, type Token, type Tokens } from "marked";
-import { existsSync, readFileSync } from "node:fs";
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { PROJECT } from "../support/processes.ts";
-import { type Runtime, runtimes } from "../support/runtimes.ts";
-
-/** Something that stands on a page, and where: "README.md:12". */
-interface Found {
-  place: string;
-}
+import { PROJECT } from "../support/program.ts";
 
 /** A fenced block: ```language mark */
-export interface Block extends Found {
+interface Block {
+  place: string; // "README.md:12"
   language: string;
   mark: string;
   text: string;
 }
 
-export interface Row extends Found {
-  head: string; // of the table's first column
-  cells: string[]; // as written
-}
+export const fileText = (path: string) =>
+  readFileSync(join(PROJECT, path), "utf8");
 
-export interface Page {
-  file: string;
-  lines: string[];
-  blocks: Block[];
-  rows: Row[]; // of all tables, without the heads
-  headings: string[];
-  spans: (Found & { code: string })[];
-  links: (Found & { to: string })[]; // and images
-}
-
-export function fileText(path: string): string {
-  return readFileSync(join(PROJECT, path), "utf8");
-}
-
-export function exists(path: string): boolean {
-  return existsSync(join(PROJECT, path));
-}
-
-export function read(file: string): Page {
+export function read(file: string) {
   const text = fileText(file);
-  const lines = text.split("\n");
-  const page: Page = {
-    file,
-    lines,
-    blocks: [],
-    rows: [],
-    headings: [],
-    spans: [],
-    links: [],
-  };
-  let line = 1;
-  for (const token of marked.lexer(text)) {
-    const place = (further = 0) => `${file}:${line + further}`;
-    marked.walkTokens(
-      [token],
-      (part) => collect(page, part as Tokens.Generic, place),
-    );
-    line += token.raw.split("\n").length - 1;
+  const blocks: Block[] = [];
+  const prose: { place: string; line: string }[] = []; // all that is outside
+  let inside = false;
+  for (const [i, line] of text.trimEnd().split("\n").entries()) {
+    const place = `${file}:${i + 1}`;
+    const [fence, language = "", mark = ""] = /^```(\S*) ?(.*)$/.exec(line) ??
+      [];
+    if (fence !== undefined) inside = !inside;
+    if (fence === undefined && inside) blocks.at(-1)!.text += `${line}\n`;
+    else if (fence === undefined) prose.push({ place, line });
+    else if (inside) blocks.push({ place, language, mark, text: "" });
   }
-  return page;
+  return { file, text, blocks, prose };
 }
-
-function collect(
-  page: Page,
-  token: Token,
-  place: (further?: number) => string,
-) {
-  switch (token.type) {
-    case "code": {
-      const [, language = "", mark = ""] =
-        /^(\S*) ?(.*)$/.exec(token.lang ?? "") ?? [];
-      page.blocks.push({ place: place(), language, mark, text: token.text });
-      break;
-    }
-    case "table":
-      for (const [i, row] of (token as Tokens.Table).rows.entries()) {
-        const cells = row.map(({ text }) => text);
-        page.rows.push({
-          place: place(i + 2),
-          head: token.header[0].text,
-          cells,
-        });
-      }
-      break;
-    case "heading":
-      page.headings.push(token.text);
-      break;
-    case "codespan":
-      page.spans.push({ place: place(), code: token.text });
-      break;
-    case "link":
-    case "image":
-      page.links.push({ place: place(), to: token.href });
-  }
-}
+export type Page = ReturnType<typeof read>;
 
 /** Each page in English and in Chinese. */
-export const pairs: [Page, Page][] = ["README", "group/README"].map((name) => [
-  read(`${name}.md`),
-  read(`${name}.zh-CN.md`),
-]);
-export const pages: Page[] = pairs.flat();
+export const pairs = ["README", "group/README"].map((name) =>
+  [read(`${name}.md`), read(`${name}.zh-CN.md`)] as const
+);
+export const table = read("TROUBLESHOOTING.md"); // in both languages
+export const pages = [...pairs.flat(), table];
 
-/** The code spans of a table's cell. */
-export function spansOf(cell = ""): string[] {
-  return [...cell.matchAll(/(`+)(.+?)\1/g)].map(([, , code]) => code!.trim());
+/** What stands in code marks in a line. */
+export const spans = (line: string) =>
+  [...line.matchAll(/(`+)(.+?)\1/g)].map(([, , code]) => code!.trim());
+
+/** The cells of a table's row; none, if the line is no row. */
+export const cells = (line: string) =>
+  /^\| (?!---)/.test(line) ? line.slice(2, -2).split(" | ") : [];
+
+/** Code without indentation, and without a comment at its end. */
+export const bare = (line: string) =>
+  line.replace(/(^|\s+)\/\/ .*$/, "").trim();
+
+/** Make a page's changes: " " stays, "-" goes, "+" comes, "@@" leaves out. */
+function change(script: string, { place, text }: Block): string {
+  const lines = script.split("\n");
+  for (const hunk of text.trimEnd().split("\n@@\n")) {
+    const all = hunk.split("\n");
+    const old = all.filter((line) => !line.startsWith("+"))
+      .map((line) => bare(line.slice(1)));
+    const found = [...lines.keys()].filter((i) =>
+      old.every((line, n) => line === bare(lines[i + n] ?? "none"))
+    );
+    assert.equal(found.length, 1, `${place}: where is this?\n${hunk}`);
+    let at = found[0]!;
+    for (const line of all) {
+      if (line.startsWith("+")) lines.splice(at++, 0, line.slice(1));
+      else if (line.startsWith("-")) lines.splice(at, 1);
+      else at++;
+    }
+  }
+  return lines.join("\n");
 }
 
-/** The anchors of the headings, as GitHub makes them. */
-export function anchors({ headings }: Page): string[] {
-  return headings.map((text) =>
-    text.toLowerCase().replace(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, "")
-      .replaceAll(" ", "-")
-  );
-}
-
-/** The first runtime of such a name that is there. */
-export function runtimeNamed(name: string): Runtime {
-  const fit = runtimes.filter((one) => one.name.startsWith(name));
-  return fit.find(({ version }) => version !== "") ?? fit[0]!;
-}
-
-/** Ports differ from run to run. */
-export function withoutPorts(text: string): string {
-  return text.replace(/(127\.0\.0\.1[: ]|port )\d+/g, "$1PORT");
+/** The scripts of steps 2 to 4, by the changes on a page. */
+export function steps({ blocks }: Page): Record<string, string> {
+  const [server, client] = [fileText("server.ts"), fileText("client.ts")];
+  const changes = blocks.filter(({ language }) => language === "diff");
+  assert.equal(changes.length, 4);
+  const [bot, both, receive, hub] = changes as [Block, Block, Block, Block];
+  return {
+    "bot.ts": change(server, bot),
+    "both.ts": change(server, both),
+    "client.ts": change(client, receive),
+    "hub.ts": change(change(server, both), hub),
+  };
 }

@@ -91,12 +91,18 @@ export async function group(t: Test, runtime: Runtime, ...names: string[]) {
   return cast;
 }
 
-/** One more member, which all see. */
-export async function joins(t: Test, cast: Cast, name: string, than: Runtime) {
+/** One more member, whom all see. */
+export async function joins(
+  t: Test,
+  cast: Cast,
+  name: string,
+  than: Runtime,
+): Promise<Program> {
   const count = Object.keys(cast).length;
   const { port } = cast["hub"]!;
   const on = other(than, count);
   cast[name] = start(t, on, "group/client.ts", name, HERE, port);
   const all = Object.keys(cast).join(" ");
   await play(cast)`${all} > * ${name} joined (${count} here)`;
+  return cast[name];
 }

@@ -5,6 +5,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -202,17 +203,16 @@ export function start(
 
 // ---- Ports ----
 
-// Each test file is a process, and has a hundred ports of its own, below those
-// that the kernel gives away (32768).
-const first = 10_000 + process.pid % 220 * 100;
-let count = 0;
-
-/** A port that nobody has. */
+/**
+ * A UDP port that nobody has, below those that the kernel gives away (32768).
+ * The same TCP port is ours from now on: so no other test takes this one.
+ */
 export async function freePort(): Promise<number> {
-  const port = first + count++ % 100;
+  const port = 10_000 + Math.floor(Math.random() * 22_000);
+  const lock = createServer().listen(port, HERE).unref();
   const socket = createSocket("udp4").bind(port, "0.0.0.0");
   try {
-    await once(socket, "listening");
+    await Promise.all([once(lock, "listening"), once(socket, "listening")]);
     return port;
   } catch {
     return await freePort();

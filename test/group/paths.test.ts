@@ -1,3 +1,0 @@
-import { testPaths } from "../support/paths.ts";
-
-testPaths("quick");
