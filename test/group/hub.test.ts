@@ -2,9 +2,6 @@
 // and what gets no answer.
 
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import { randomBytes } from "node:crypto";
-import { NOT_LINUX } from "../support/linux.ts";
 import { NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
 import { kinds, on } from "../support/on.ts";
 import { like, play } from "../support/play.ts";
@@ -16,7 +13,7 @@ import {
   type Test,
   until,
 } from "../support/program.ts";
-import { Hand, joinBy, openPeer, openSocket, Peer } from "../support/wire.ts";
+import { Hand, joinBy, openPeer, openSocket } from "../support/wire.ts";
 
 const HUB = "group/server.ts";
 const LONG = "x".repeat(1000);
