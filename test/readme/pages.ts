@@ -24,11 +24,10 @@ export function read(file: string) {
   let inside = false;
   for (const [i, line] of text.trimEnd().split("\n").entries()) {
     const place = `${file}:${i + 1}`;
-    const [fence, language = "", mark = ""] = /^```(\S*) ?(.*)$/.exec(line) ??
-      [];
-    if (fence !== undefined) inside = !inside;
-    if (fence === undefined && inside) blocks.at(-1)!.text += `${line}\n`;
-    else if (fence === undefined) prose.push({ place, line });
+    const [is, language = "", mark = ""] = /^```(\S*) ?(.*)$/.exec(line) ?? [];
+    if (is !== undefined) inside = !inside;
+    if (is === undefined && inside) blocks.at(-1)!.text += `${line}\n`;
+    else if (is === undefined) prose.push({ place, line });
     else if (inside) blocks.push({ place, language, mark, text: "" });
   }
   return { file, text, blocks, prose };

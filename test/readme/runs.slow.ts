@@ -28,7 +28,7 @@ function wordsOf(command: string, other?: Runtime): string[] {
 async function openDesk(t: Test, language = 0) {
   const { of } = await openNamespace(t);
   const enter = of({ name: "", version: "", command: [] }).command;
-  const [, , pid] = enter; // nsenter --target PID
+  const [pid] = enter.slice(2); // nsenter --target PID
   const listens = (port: number) => socketOf(port, Number(pid));
   const folder = emptyFolder(t);
   for (const [name, text] of Object.entries(steps(pairs[0]![language]!))) {
@@ -167,9 +167,8 @@ for (const [names, scene] of Object.entries(SCENES)) {
     const cast = await perform(await openDesk(t), scene, these[0]);
     for (const { place, mark, text } of these) {
       const one = cast[mark.split("-")[1]!]!;
-      const wanted = withoutPorts(text);
-      await one.until(() => withoutPorts(one.text) === wanted)
-        .catch(() => assert.equal(withoutPorts(one.text), wanted, place));
+      await one.until(() => withoutPorts(one.text) === withoutPorts(text))
+        .catch(() => assert.equal(one.text, text, place));
     }
   });
 }
@@ -213,8 +212,7 @@ on(kinds, "both at any time", async (t, runtime) => {
 
 // ---- When it does not work ----
 
-/** A command, while a silent server has port 6000; and what its client is to
- * say, or what own.ts or else package.json has. */
+/** While a server has port 6000: a command, its input or own.ts or package.json */
 const RUNS: Record<string, [string, string?]> = {
   "no reply from 127.0.0.1:6000 yet": ["npx tsx client.ts", "hello"],
   EADDRINUSE: ["npx tsx server.ts"],
@@ -256,7 +254,7 @@ for (const [message, [command, given = ""]] of Object.entries(RUNS)) {
     const isSaid = command.includes("client.ts");
     if (given && !isSaid) writeFileSync(join(cwd, file), given);
     const program = new Program(t, [...enter, ...words], { cwd });
-    if (given && isSaid) program.send(given);
+    if (isSaid) program.send(given);
     await until(() => program.stderr.includes(message), () => program.stderr);
   });
 }
