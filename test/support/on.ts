@@ -88,7 +88,7 @@ export function on(
 }
 
 /** What is too late on a busy machine may be in time when tried again. */
-export async function thrice(t: TestContext, body: () => Promise<unknown>) {
+export async function thrice(t: TestContext, body: () => Promise<void>) {
   for (let left = 2; left > 0; left--) {
     try {
       return await body();
