@@ -44,6 +44,7 @@ function load(name: string, globals: string[]) {
 // ---- Time and the network ----
 
 export const HUB = "10.0.0.1:6001";
+export const KILLED = 137; // its exit code
 const LIMIT = 60_000; // ms of real time that a world may take
 
 /** Shares of the datagrams from 0 to 1, times in ms. */
@@ -66,7 +67,6 @@ interface Event {
 
 export class World {
   now = 1000;
-  isVerbose = false; // with all datagrams in the trace
   readonly trace: string[] = [];
   readonly faults: string[] = [];
   readonly owners = new Map<string, Program>(); // by address
@@ -79,15 +79,13 @@ export class World {
   #seed: number;
 
   constructor(seed: number) {
-    this.#seed = seed;
+    this.#seed = seed + 1;
   }
 
-  /** From 0 to 1 (the generator "mulberry32"). */
+  /** From 0 to 1 (Park and Miller's generator). */
   random(): number {
-    this.#seed = (this.#seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#seed ^ (this.#seed >>> 15), 1 | this.#seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+    this.#seed = this.#seed * 48271 % 0x7fffffff;
+    return this.#seed / 0x7fffffff;
   }
 
   /** A whole number below n. */
@@ -123,31 +121,27 @@ export class World {
       this.#queue.pop();
       this.now = event.time;
       const { act, program, isTimer } = event;
-      const stop = (program?.stoppedUntil ?? 0) - this.now;
       if (program?.isDead) continue;
+      const stop = (program?.stoppedUntil ?? 0) - this.now;
       // A loop that goes on sees its timers first.
       if (stop > 0) this.at(stop + (isTimer ? 0 : 1e-6), act, program, isTimer);
-      else this.call(act, program?.label);
+      else this.#call(act);
       for (let i = 0; i < 8; i++) await null; // what the scripts await
       if (performance.now() > this.#until) this.fault("takes too long");
     }
     this.now = end;
   }
 
-  call(act: () => void, label = "the world") {
+  #call(act: () => void) {
     try {
       act();
     } catch (error) {
-      const [what, where] = (error as Error).stack?.split("\n") ?? [];
-      this.fault(`${label} crashes: ${what}${where}`);
+      this.fault((error as Error).stack!.split("\n", 2).join(""));
     }
   }
 
   send(from: string, to: string, data: Buffer) {
     this.tap(from, to, data, false);
-    if (this.isVerbose) {
-      this.log(`${from} > ${to} ${JSON.stringify(`${data}`)}`);
-    }
     const isUp = to === HUB;
     const path = this.owners.get(isUp ? from : to)?.path ?? {};
     for (const lag of this.lags(path, data.length, isUp ? 0 : 1)) {
@@ -186,19 +180,18 @@ export class Program {
   path: Path | undefined; // to the hub
   stoppedUntil = 0;
   isDead = false;
-  isKilled = false;
   code = 0;
   endedAt = 0;
   leftAt = Infinity; // when its input ended, or a signal came
   readonly typed: string[] = []; // lines that it has read
-  readonly input: string[][] = []; // lines that it has not read, in chunks
+  readonly input: string[] = []; // lines that it has not read
   onOut = (_line: string) => {};
   onErr = (_line: string) => {};
   readonly #process = Object.assign(new EventEmitter(), {
     argv: ["", ""],
     versions: {},
     exitCode: undefined as number | undefined,
-    exit: (code?: number) => this.#end(code ?? this.#process.exitCode ?? 0),
+    exit: (code?: number) => this.end(code ?? this.#process.exitCode ?? 0),
     stdin: new EventEmitter(),
     stdout: this.#output((line) => this.onOut(line)),
     stderr: this.#output((line) => this.onErr(line)),
@@ -273,16 +266,14 @@ export class Program {
       }),
       ...{ setTimeout, setInterval, setImmediate },
     };
-    world.call(() => {
-      const script = scripts[name] ??= load(name, Object.keys(globals));
-      const look = script(given, ...Object.values(globals));
-      setInterval(() => {
-        for (const [what, is] of Object.entries(look())) {
-          const isFull = is > BOUNDS[name]![what]!;
-          if (isFull) world.fault(`${this.label}: ${what} is ${is}`);
-        }
-      }, 500);
-    }, this.label);
+    const script = scripts[name] ??= load(name, Object.keys(globals));
+    const look = script(given, ...Object.values(globals));
+    setInterval(() => {
+      for (const [what, is] of Object.entries(look())) {
+        const isFull = is > BOUNDS[name]![what]!;
+        if (isFull) world.fault(`${this.label}: ${what} is ${is}`);
+      }
+    }, 500);
   }
 
   #output(onLine: (line: string) => void) {
@@ -337,21 +328,14 @@ export class Program {
     this.stoppedUntil = this.world.now + ms;
   }
 
-  /** SIGKILL. */
-  kill() {
-    this.isKilled = true;
-    this.#end(137);
-  }
-
-  #end(code: number) {
+  /** SIGKILL, or by itself. */
+  end(code = KILLED) {
     if (this.isDead) return;
     [this.isDead, this.code, this.endedAt] = [true, code, this.world.now];
   }
 
   type(...lines: string[]) {
-    for (let i = 0; i < lines.length; i += 500) {
-      this.input.push(lines.slice(i, i + 500));
-    }
+    this.input.push(...lines);
     this.#flow();
   }
 
@@ -369,7 +353,7 @@ export class Program {
     world.at(0.01, () => {
       const keyboard = this.#keyboard;
       if (keyboard.isPaused || keyboard.isClosed) return;
-      const lines = input.shift() ?? [];
+      const lines = input.splice(0, 500);
       for (const line of lines) {
         typed.push(line);
         keyboard.emit("line", line);
