@@ -23,7 +23,7 @@ interface Kind {
   names?: number; // so many lines of 1 are /name, and all want the same ones
   pipe?: number; // so many lines of each, and twelve times as many of the first
   misses?: boolean; // some may miss lines, and are told so
-  delay?: number; // ms from typed to shown, at the most
+  delay?: number; // ms until its speaker sees a line, at the most
   each?: number; // datagrams for a line that is shown, at the most
   scene?: (party: Party, seed: number) => Promise<void>;
 }
@@ -42,24 +42,24 @@ const some = { restart: 1, move: 2, swap: 1, stop: 2, join: 1, leave: 1 };
 
 const KINDS: Record<string, Kind> = {
   clean: { paths: [clean], delay: 40, each: 2, scene: quiet },
-  lossy: { paths: [bad], each: 2.4 },
+  lossy: { paths: [bad], each: 2.2 },
   late: { paths: [late] },
   far: { paths: [far], each: 1.6 },
   narrow: { paths: [narrow], pipe: 50 },
   piped: { paths: [{ ...fair, base: 20 }], pipe: 1000, within: 30 },
-  pipedFar: { paths: [{ base: 100, within: 20 }], pipe: 300, each: 0.08 },
+  pipedFar: { paths: [{ base: 100, within: 20 }], pipe: 300, each: 0.06 },
   restarts: { paths, events: { restart: 3 }, within: 10 },
   moves: { paths, events: { move: 6, swap: 2 }, within: 10 },
   stops: { paths, events: { stop: 6 }, within: 10 },
-  leaving: { paths, events: { leave: 5 }, within: 11, each: 3.2 },
+  leaving: { paths, events: { leave: 5 }, within: 11 },
   interrupts: { paths, events: { interrupt: 4 }, within: 11 },
-  names: { paths: [fair], names: 0.4 },
+  names: { paths: [bad], names: 0.4, events: { join: 1, leave: 2 } },
   copies: { paths: [copies], events: { move: 2, leave: 2 }, names: 0.4 },
   all: { paths: [wild], events: some, names: 0.2, misses: true },
   forged: { paths: [clean], events: { forge: 100 }, delay: 40 },
   faults: { paths: [{ within: 25 }], scene: faults },
   crowd: { paths: [clean], scene: crowd },
-  gone: { paths: [fair], misses: true, scene: gone },
+  gone: { paths: [fair], misses: true, delay: 9000, scene: gone },
 };
 
 // ---- The oracle ----
@@ -78,6 +78,7 @@ class Hub extends Program {
 class Peer {
   cookie = "";
   isProved = false; // has sent its cookie back
+  time = 0; // of the last answer
   owed = 0; // answers
   have = 0;
   lost = 0; // it lacks some up to this one
@@ -181,8 +182,9 @@ class Judge {
     this.missed += missed;
     this.shown++;
     const [text = "", speaker] = TEXT.exec(line) ?? [];
-    if (speaker === label) one.shownOwn++;
-    const delay = this.world.now - (this.typedAt.get(text) ?? Infinity);
+    if (speaker !== label) return;
+    one.shownOwn++;
+    const delay = this.world.now - this.typedAt.get(text)!;
     const { delay: most = Infinity } = this.kind;
     this.must(delay <= most, `${text} is shown after ${delay} ms`);
   }
@@ -218,7 +220,10 @@ class Judge {
     const oldest = this.hub.lines.length - 1024; // that is kept
     const most = Math.max(oldest, (peer.have || Infinity) + 512);
     this.must(n <= most, `${to} has no room for ${n}`);
-    if (peer.isProved && / 0\n/.test(text.slice(0, 40))) return;
+    const time = Number(find(/ (\d+)\n/, text));
+    if (peer.isProved && time === 0) return;
+    this.must(!peer.isProved || time >= peer.time, `${to}: a late ${time}`);
+    peer.time = time;
     // Of a request that waits for room each part is answered.
     this.must(--peer.owed >= -50, `${to} gets answers to no question`);
     const isShort = peer.isProved || (peer.owed >= 0 && bytes <= 80);
@@ -261,13 +266,12 @@ class Judge {
     must(leftAt < Infinity, "ends without a reason");
     must(this.unsaid(one).length <= told, "lost lines");
     must(code === (first ? 130 : told > 0 ? 1 : 0), `ends with ${code}`);
-    const end = Math.min(
-      first ? first + 1100 : leftAt + this.within,
-      second + 50,
-    );
-    must(endedAt <= end || one.stoppedUntil > 0, `leaves late, from ${leftAt}`);
+    const most = first ? first + 1100 : leftAt + this.within;
+    const isSoon = endedAt <= Math.min(most, second + 50);
+    must(isSoon || one.stoppedUntil > 0, `leaves late, from ${leftAt}`);
     if (first || this.kind.misses || one.path !== this.path) return;
     must(told === 0, "lost nothing");
+    if (this.hubs.length > 1) return;
     const own = typed.filter((line) => TEXT.test(line)).length;
     must(shownOwn >= own, `has shown ${shownOwn} of its ${own} lines`);
   }
