@@ -44,6 +44,7 @@ function load(name: string, globals: string[]) {
 
 export const HUB = "10.0.0.1:6001";
 export const KILLED = 137; // its exit code
+const QUEUE = 1200; // ms before a narrow path
 const LIMIT = 60_000; // ms of real time that a world may take
 
 /** Shares of the datagrams from 0 to 1, times in ms. */
@@ -53,8 +54,7 @@ export interface Path {
   delay?: number; // so many come up to `late` later
   late?: number;
   base?: number; // one way
-  rate?: number; // bytes per ms each way, from a queue of so many bytes
-  queue?: number;
+  rate?: number; // bytes per ms each way
   busy?: [up: number, down: number]; // until when
 }
 export class World {
@@ -143,7 +143,7 @@ export class World {
     if (path.rate) {
       const busy = path.busy ??= [0, 0];
       const wait = Math.max(busy[way] - this.now, 0);
-      if (wait * path.rate > path.queue!) return [];
+      if (wait > QUEUE) return [];
       busy[way] = this.now + wait + (bytes + 28) / path.rate;
       lag += busy[way] - this.now;
     }
