@@ -171,8 +171,8 @@ describe("a member", { concurrency: 9 }, () => {
     await until(() => since() > 25_000, () => `${times}`, 40_000);
     const gaps = times.slice(1).map((time, i) => time - times[i]!);
     assert(gaps.every((ms) => ms >= 220 && ms < 4500), `${gaps}`);
-    assert(gaps.length > 10 && gaps.length < 30, `${gaps}`);
-    assert(Math.max(...gaps) > 2200, `${gaps}`);
+    assert(gaps.length > 10 && gaps.length < 45, `${gaps}`);
+    assert(Math.max(...gaps) > 2000, `${gaps}`);
   });
 
   on(kinds, "that has two million lines to say", async (t, runtime) => {
@@ -196,7 +196,7 @@ on(kinds, "Ctrl+C at a silent hub: a second, or none", async (t, runtime) => {
       hub > /have 7 N | /say 1 hello`;
     const since = performance.now();
     alice.signal("SIGINT");
-    await play({ hub })`hub > /have 7 N | /quit`;
+    await play({ hub })`hub > /have N N | /quit`;
     if (presses > 1) alice.signal("SIGINT");
     await play({ alice })`
       alice exits 130
