@@ -231,6 +231,9 @@ export class World {
 
 // ---- The programs ----
 
+/** A line of a hub. */
+export type Place = [run: number, n: number];
+
 /** A running script: what the world gives it, and how it has ended. */
 export class Program {
   readonly world: World;
@@ -240,10 +243,13 @@ export class Program {
   path: Path = {};
   isDead = false;
   isKilled = false;
-  isAway = false; // it was stopped or moved meanwhile
+  isAway = false; // it was stopped, moved or cut off meanwhile
+  isSlow = false; // it was stopped
   code = 0;
   endedAt = 0;
   backlog: Event[] | undefined; // while it is stopped
+  readonly lines = [""]; // that a hub has said, by number
+  readonly times = [0];
   onOut: (line: string) => void = () => {};
   onErr: (line: string) => void = () => {};
   readonly process = Object.assign(new events.EventEmitter(), {
@@ -293,13 +299,7 @@ export class Program {
       },
       "node:readline": this.readline(),
     };
-    const given = (name: string) =>
-      new Proxy(modules[name] ?? {}, {
-        get(module, key: string) {
-          if (key in module) return module[key];
-          throw new Error(`there is no ${key} of ${name} in world.ts`);
-        },
-      });
+    const given = (name: string) => modules[name] ?? {};
     const clear = (event?: { timer: Event }) => {
       if (event) event.timer.isOver = true;
     };
@@ -423,7 +423,7 @@ export class Program {
   suspend(ms: number) {
     if (this.isDead || this.backlog) return;
     this.backlog = [];
-    this.isAway = true;
+    this.isAway = this.isSlow = true;
     this.world.at(ms, () => {
       const all = this.backlog!.sort((a, b) => a.kind - b.kind);
       this.backlog = undefined;
@@ -436,6 +436,10 @@ export class Program {
 export class Member extends Program {
   readonly name: string; // that it wants
   readonly typed: string[] = [];
+  places: Place[] = []; // to which it has shown all, as far as can be known
+  shownOwn = 0; // lines that it has typed and shown
+  replies = 0; // to /who
+  told = 0; // lines that it does not know to be delivered
   leftAt = Infinity; // when its input ended
   interrupts: number[] = [];
   #isPaused = false;
@@ -462,6 +466,10 @@ export class Member extends Program {
 
   override readline(): Given {
     return { createInterface: () => this.#keyboard };
+  }
+
+  get isRead(): boolean {
+    return this.#input.length === 0;
   }
 
   /** Whole chunks: the lines of one come although it was paused meanwhile. */
