@@ -79,10 +79,11 @@ async function joins(t: Test, runtime: Runtime) {
     hub > /join 0 alice 0
     hub < /join ${COOKIE}
     hub > /join ${COOKIE} alice 0
-    hub < /welcome 7 alice2 | /sent 7 | /said 0
+    hub < /welcome 6 alice2 | /sent 6 | /said 0
     alice ! * you are alice2
-    hub > /have 7 ANY
-    hub < /sent 7`;
+    hub > /have 6 ANY
+    hub < /sent 7 | 7 bob: hi
+    alice > bob: hi`;
   return { hub, alice, news: hub.as() };
 }
 
