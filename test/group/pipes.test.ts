@@ -84,25 +84,22 @@ on(kinds, "a pipe of 12,000 lines", async (t, runtime) => {
 
 // ---- What they refuse ----
 
-const NO_PORTS = ["abc", "-1", "65536", "1.5", "", "1e3", " 6001"];
 const NO_NAMES = ["", "two words", "x".repeat(21), "a:b", "🙂", "-x", "1.2"];
-const noPort = (host: string, port: string) =>
-  `not a host and a port from 1 to 65535: "${host}" "${port}"\n`;
-const REFUSED: [script: string, args: Word[], stderr: string][] = [
-  ...["6001", ""].flatMap((host): typeof REFUSED => [
-    [HUB, [host], noPort(host, "6001")],
-    [MEMBER, ["al", host], noPort(host, "6001")],
-  ]),
-  ...NO_PORTS.flatMap((port): typeof REFUSED => [
-    [HUB, [HERE, port], noPort(HERE, port)],
-    [MEMBER, ["al", HERE, port], noPort(HERE, port)],
-  ]),
-  [MEMBER, ["al", HERE, 0], noPort(HERE, "0")],
-  ...NO_NAMES.map((name): typeof REFUSED[0] => [
-    MEMBER,
-    [name],
-    `not a name of 1 to 20 letters, digits, _ . -: "${name}"\n`,
-  ]),
+const NO_PLACES = [
+  ...["6001", ""].map((host) => [host, "6001"]),
+  ...["abc", "-1", "65536", "1.5", "", "1e3", " 6001"].map((no) => [HERE, no]),
+];
+const REFUSED = [
+  ...[[HUB], [MEMBER, "al"]].flatMap((program) =>
+    NO_PLACES.map(([host = "", port = ""]) => ({
+      command: [...program, host, port],
+      says: `not a host and a port from 1 to 65535: "${host}" "${port}"\n`,
+    }))
+  ),
+  ...NO_NAMES.map((name) => ({
+    command: [MEMBER, name],
+    says: `not a name of 1 to 20 letters, digits, _ . -: "${name}"\n`,
+  })),
 ];
 
 /** The program ends at once, with nothing but this on stderr. */
@@ -113,9 +110,9 @@ async function refuses(program: Program, code: number, stderr: RegExp) {
 }
 
 on(all, "arguments that make no sense", async (t, runtime) => {
-  for (const [script, args, stderr] of share(REFUSED, runtime, all)) {
-    const program = start(t, runtime, script, ...args);
-    await refuses(program, 2, like(stderr));
+  for (const { command, says } of share(REFUSED, runtime, all)) {
+    const [script = "", ...args] = command;
+    await refuses(start(t, runtime, script, ...args), 2, like(says));
   }
 });
 
