@@ -114,6 +114,15 @@ on(runtimes, "only the input a terminal", async (t, runtime) => {
   assert.equal(readFileSync(out, "utf8"), ">>>hello client\n>>>");
 });
 
+on(runtimes, "only the output a terminal", async (t, runtime) => {
+  const peer = await openPeer(t);
+  const command = commandOf(runtime, "client.ts", HERE, peer.port);
+  const client = new Terminal(t, shell('echo hello server | "$@"', command));
+  await peer.receives("hello server");
+  await peer.send("hello client");
+  await client.shows(">>>hello client", `>>>${ended(0)}`, "");
+});
+
 on(runtimes, "SIGTERM leaves the settings as before", async (t, runtime) => {
   const command = commandOf(runtime, "client.ts");
   const client = new Terminal(t, shell('echo $$; exec "$@"', command));
