@@ -22,7 +22,7 @@ const MEMBER = "group/client.ts";
 const COOKIE = "0123456789abcdef";
 
 /**
- * An actor: "hub > /have 7 N" is a request, "hub < /sent 7" its answer; " | "
+ * An actor: "hub > /have 7" is a request, "hub < /sent 7" its answer; " | "
  * stands between lines. The member's own lines count from 1 here.
  */
 class Hub extends Peer {
@@ -43,6 +43,9 @@ class Hub extends Peer {
     const text = lines.join(" | ").replace(
       /(\/say |\/join \w+ \w+ )(\d+)/g,
       (_, words, n) => `${words}${n - this.#first}`,
+    ).replace( // nothing is lost
+      /(\/have (\d+)) (-?\d+)/,
+      (all, had, n, lost) => Number(lost) > Number(n) ? all : had,
     );
     // It is repeated until answered, which may meet on the way.
     const isLate = performance.now() > this.#answeredAt + 1000;
@@ -79,10 +82,11 @@ async function joins(t: Test, runtime: Runtime) {
     hub > /join 0 alice 0
     hub < /join ${COOKIE}
     hub > /join ${COOKIE} alice 0
-    hub < /welcome 7 alice2 | /sent 7 | /said 0
+    hub < /welcome 6 alice2 | /sent 6 | /said 0
     alice ! * you are alice2
-    hub > /have 7 ANY
-    hub < /sent 7`;
+    hub > /have 6
+    hub < /sent 7 | 7 bob: hi
+    alice > bob: hi`;
   return { hub, alice, news: hub.as() };
 }
 
@@ -94,7 +98,7 @@ describe("a member", { concurrency: 9 }, () => {
     const stranger = hub.as({ token: "fedcba9876543210" });
     await play({ ...cast, fresh, stranger })`
       alice < hello
-      hub > /have 7 N | /say 1 hello
+      hub > /have 7 | /say 1 hello
       hub < /said 1 | /sent 8 | 8 alice2: hello
       alice > alice2: hello
       news < 10 bob: two
@@ -112,24 +116,24 @@ describe("a member", { concurrency: 9 }, () => {
       alice > bob: four
       alice < /who
       alice < again
-      hub > /have 21 N | /say 2 /who
+      hub > /have 21 | /say 2 /who
       hub < /said 2 | /sent 21 | * 1 here: alice2
       alice > * 1 here: alice2
-      hub > /have 21 N | /say 3 again`;
+      hub > /have 21 | /say 3 again`;
     hub.answering = "cccccccc";
     await play({ ...cast, killed: hub.as({ run: "aaaaaaaa" }) })`
       hub < /join ${COOKIE}
-      hub > /join ${COOKIE} alice2 2 | /have 0 N | /say 3 again
+      hub > /join ${COOKIE} alice2 2 | /have 0 | /say 3 again
       killed < 22 no | /said 3
       hub < /welcome 0 alice2 | /said 3 | /sent 2 | 1 * alice2 joined (1 here) | 2 alice2: again
       alice > * alice2 joined (1 here)
       alice > alice2: again
       alice < bye
-      hub > /have 2 N | /say 4 bye
+      hub > /have 2 | /say 4 bye
       hub < /said 4 | /sent 3 | 3 alice2: bye
       alice > alice2: bye
       alice ends
-      hub > /have 3 N | /quit
+      hub > /have 3 | /quit
       hub < /goodbye
       alice exits 0`;
   });
@@ -149,14 +153,14 @@ describe("a member", { concurrency: 9 }, () => {
   on(kinds, "of a hub that does not answer", async (t, runtime) => {
     await play(await joins(t, runtime))`
       alice < one
-      hub > /have 7 N | /say 1 one
+      hub > /have 7 | /say 1 one
       alice ! * no answer from 127.0.0.1:PORT, lines waiting: 1
       hub < /said 1 | /sent 7
       alice ! * the server is back
       alice < two
-      hub > /have 7 N | /say 2 two
+      hub > /have 7 | /say 2 two
       alice ends
-      hub > /have 7 N | /say 2 two | /quit
+      hub > /have 7 | /say 2 two | /quit
       alice ! * no answer from 127.0.0.1:PORT, lines waiting: 1
       alice ! lines not known to be delivered: 1
       alice exits 1`;
@@ -171,8 +175,8 @@ describe("a member", { concurrency: 9 }, () => {
     await until(() => since() > 25_000, () => `${times}`, 40_000);
     const gaps = times.slice(1).map((time, i) => time - times[i]!);
     assert(gaps.every((ms) => ms >= 220 && ms < 4500), `${gaps}`);
-    assert(gaps.length > 10 && gaps.length < 30, `${gaps}`);
-    assert(Math.max(...gaps) > 2200, `${gaps}`);
+    assert(gaps.length > 10 && gaps.length < 45, `${gaps}`);
+    assert(Math.max(...gaps) > 2000, `${gaps}`);
   });
 
   on(kinds, "that has two million lines to say", async (t, runtime) => {
@@ -193,10 +197,10 @@ on(kinds, "Ctrl+C at a silent hub: a second, or none", async (t, runtime) => {
     const { hub, alice } = await joins(t, runtime);
     await play({ hub, alice })`
       alice < hello
-      hub > /have 7 N | /say 1 hello`;
+      hub > /have 7 | /say 1 hello`;
     const since = performance.now();
     alice.signal("SIGINT");
-    await play({ hub })`hub > /have 7 N | /quit`;
+    await play({ hub })`hub > /have N | /quit`;
     if (presses > 1) alice.signal("SIGINT");
     await play({ alice })`
       alice exits 130
