@@ -41,12 +41,12 @@ const paths = [clean, fair, bad, late];
 const some = { restart: 1, move: 2, swap: 1, stop: 2, join: 1, leave: 1 };
 
 const KINDS: Record<string, Kind> = {
-  clean: { paths: [clean], delay: 120, each: 2, scene: quiet },
+  clean: { paths: [clean], delay: 200, each: 2.5, scene: quiet },
   lossy: { paths: [bad], each: 2.4 },
   late: { paths: [late] },
   far: { paths: [far], each: 1.6 },
   narrow: { paths: [narrow], pipe: 50 },
-  piped: { paths: [{ base: 10, within: 3 }], pipe: 400, each: 0.06 },
+  piped: { paths: [{ base: 10, within: 4 }], pipe: 400, each: 0.06 },
   pipedLossy: { paths: [{ ...fair, base: 20 }], pipe: 1000, within: 30 },
   restarts: { paths, events: { restart: 3 }, within: 10, scene: quiet },
   moves: { paths, events: { move: 6, swap: 2 }, within: 10 },
@@ -56,7 +56,7 @@ const KINDS: Record<string, Kind> = {
   names: { paths: [bad], names: 0.4, events: { join: 1, leave: 2 } },
   copies: { paths: [copies], events: { move: 2, leave: 2 }, names: 0.4 },
   all: { paths: [wild], events: some, names: 0.2, misses: true },
-  forged: { paths: [clean], events: { forge: 100 }, delay: 120 },
+  forged: { paths: [clean], events: { forge: 100 }, delay: 200 },
   faults: { paths: [{ within: 25 }], scene: faults },
   crowd: { paths: [clean], scene: crowd },
   gone: { paths: [fair], misses: true, delay: 9000, scene: gone },
@@ -211,7 +211,8 @@ class Judge {
   answers(to: string, text: string, bytes: number) {
     this.answer = text;
     const peer = this.peer(to, text);
-    peer.cookie = find(/^\/join (\S+)/m, text) || peer.cookie;
+    const cookie = find(/^\/join (\S+)/m, text);
+    if (cookie) peer.cookie = cookie;
     const n = Number(find(/^(\d+) /m, text));
     const isDue = n === 0 || n <= peer.lost || n > peer.sent;
     this.must(isDue, `${to} is sent ${n} again, and does not lack it`);
@@ -221,7 +222,7 @@ class Judge {
     this.must(n <= most, `${to} has no room for ${n}`);
     const time = Number(find(/ (\d+)\n/, text));
     if (peer.isProved && time === 0) return;
-    this.must(!peer.isProved || time >= peer.time, `${to}: a late ${time}`);
+    this.must(cookie !== "" || time >= peer.time, `${to}: a late ${time}`);
     peer.time = time;
     // Of a request that waits for room each part is answered.
     this.must(--peer.owed >= -50, `${to} gets answers to no question`);
