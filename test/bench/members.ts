@@ -59,9 +59,9 @@ export const joinHub: Join = (name, port, from, hear) =>
       time = Math.max(Math.floor(performance.now()), time + 1);
       [asked, told] = [true, have];
       const says = unsaid.map((text, i) => `/say ${said + 1 + i} ${text}\n`);
-      const join = cookie && `/join ${cookie} ${name} 0\n`;
-      const all = `${join}/have ${have} ${known}\n${says.join("")}`;
-      send(`#${token} ${time}\n${all}`);
+      const join = `/join ${cookie} ${name} 0\n`;
+      const all = [cookie ? join : `/have ${have} ${known}\n`, ...says];
+      send(`#${token} ${time}\n${all.join("")}`);
     };
     const understand = (line: string) => {
       const [word, first = ""] = line.split(" ", 2);

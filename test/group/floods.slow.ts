@@ -1,117 +1,161 @@
-// Somebody sends as much as the hub takes: the others are heard all the same,
-// and the hub stays small.
+// Somebody floods, in each way that there is, while others talk: their lines
+// come soon, newcomers get in, and the hub stays small.
 
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import { memory, NOT_LINUX, socketOf } from "../support/linux.ts";
-import { kinds, on } from "../support/on.ts";
-import { group, play } from "../support/play.ts";
-import { commandOf, HERE, Program, serve, start } from "../support/program.ts";
-import { type Hand, joinBy } from "../support/wire.ts";
+import { drained, memory, NOT_LINUX } from "../support/linux.ts";
+import { kinds, on, thrice } from "../support/on.ts";
+import { group } from "../support/play.ts";
+import { type Program, serve, type Test, until } from "../support/program.ts";
+import { Hand, joinBy, openSocket } from "../support/wire.ts";
 
-const SOON = 250; // ms, the page's promise
-const TRIES = 3; // another program may have had the processor for a moment
-const token = () => randomBytes(8).toString("hex");
-let said = 0; // the flooder's lines that are taken
-let have = 0; // the newest line that it has
+const ADDRESS = "127.0.0.2"; // of the flooders
+const SECONDS = 2;
 
-const FLOODS: Record<string, () => string> = {
-  "lines": () => {
-    const numbers = Array.from({ length: 20 }, (_, i) => said + i + 1);
-    return `/have ${have} 0\n` +
-      numbers.map((n) => `/say ${n} flood\n`).join("");
-  },
-  "commands": () => `/say ${said + 1} /who\n`.repeat(20),
-  "names": () => `/say ${said + 1} /name n${said}\n`,
-  "wants all again": () => "/have 0 999999999999\n",
-  "garbage": () => randomBytes(900).toString("latin1"),
-  "empty lines": () => "\n".repeat(1160),
-  "strangers": () => "",
+/** A member that says it has all that it can have. */
+class Flooder extends Hand {
+  said = 0;
+  have = 0;
+
+  protected override take(bytes: Buffer) {
+    super.take(bytes);
+    for (const line of this.heard.splice(0)) {
+      const [word, n] = line.split(" ");
+      if (word === "/said") this.said = Number(n);
+      if (Number(word) > this.have) this.have = Number(word);
+    }
+  }
+}
+
+/** One that is in, or was told what. */
+async function enter(t: Test, hub: number, name: string, address: string) {
+  const one = new Flooder(await openSocket(t, address));
+  one.from = hub;
+  const [cookie] = await one.asks("/join 0");
+  await one.asks(`${cookie} ${name} 0`);
+  return one;
+}
+
+const times = (count: number, line: (i: number) => string) =>
+  Array.from({ length: count }, (_, i) => line(i));
+const lines = ({ have, said }: Flooder) => [
+  `/have ${have}`,
+  ...times(40, (i) => `/say ${said + 1 + i} flood`),
+];
+// Under how many names, and what each says again and again.
+const FLOODS: Record<string, [number, (one: Flooder) => string[]]> = {
+  "nothing": [0, () => []],
+  "lines": [1, lines],
+  "lines under fifty names": [50, lines],
+  "all again": [1, ({ have }) => [`/have 0 ${have}`]],
+  "commands again": [1, ({ have }) => [
+    `/have ${have}`,
+    ...times(20, (i) => `/say 0 /name x${i}`),
+    ...times(50, () => "/say 0 /who"),
+  ]],
+  "garbage": [1, () => times(1150, () => "")],
+  "strangers": [1, (one) => {
+    one.token = randomBytes(8).toString("hex");
+    return ["/join 0123456789abcdef mallory 0"];
+  }],
 };
 
-/** Send that until it is over, as fast as the hub takes it out of its socket. */
-async function flood(hand: Hand, make: () => string, isOver: () => boolean) {
-  let time = 1e6; // of a request, ms
-  while (!isOver()) {
-    for (let i = 0; i < 20; i++) {
-      const text = make();
-      const head = `#${text === "" ? token() : hand.token} ${++time}\n`;
-      const datagram = Buffer.from(head + (text || "/join 0 x 0\n"));
-      await hand.send(datagram.subarray(0, 1200));
-    }
-    for (const line of hand.heard.splice(0)) {
-      const [word, n] = line.split(" ");
-      if (word === "/said") said = Math.max(said, Number(n));
-      else have = Math.max(have, Number(word) || 0);
-    }
-    while (socketOf(hand.from)!.waiting > 60_000) await pause(0);
-    await pause(0);
-  }
-}
-
-for (const [name, make] of Object.entries(FLOODS)) {
-  on(kinds, `a flood: ${name}`, async (t, runtime) => {
-    const { hub, alice, bob } = await group(t, runtime, "alice", "bob");
-    assert(hub && alice && bob);
-    const flooder = await joinBy(t, hub.port, "flooder");
-    [said, have] = [0, 0];
-    let isOver = false;
-    const flooding = flood(flooder, make, () => isOver);
-    for (let tries = 1;; tries++) {
-      const sent = new Map<string, number>(); // when, ms
-      for (let i = 0; i < 100; i++) {
-        const line = `line ${tries}.${i}`;
-        sent.set(`alice: ${line}`, performance.now());
-        alice.send(line);
-        await pause(20);
-      }
-      const last = [...sent.keys()].at(-1)!;
-      await bob.until(() => bob.shown.includes(last));
-      const delays: number[] = bob.stdout.split("\n").flatMap((line, i) =>
-        sent.has(line) ? [bob.times[i]! - sent.get(line)!] : []
-      ).toSorted((a, b) => a - b);
-      assert.equal(delays.length, 100);
-      t.diagnostic(
-        `${delays[50]!.toFixed()} ms, 99 %: ${delays[98]!.toFixed()}`,
-      );
-      if (delays[98]! < SOON) break;
-      assert(tries < TRIES, `99 % of the lines take ${delays[98]} ms`);
-    }
-    isOver = true;
-    await flooding;
-    const size = memory(hub.pid);
-    t.diagnostic(`${size.toFixed()} MB`);
-    assert(size < 150, `the hub takes ${size} MB`);
-  }, { skip: NOT_LINUX });
-}
-
-on(kinds, "250 from one address, and no more", async (t, runtime) => {
-  const hub = await serve(t, runtime, "group/server.ts");
-  for (let n = 0; n < 250; n += 25) {
-    const some = Array.from({ length: 25 }, (_, i) => `n${n + i}`);
-    await Promise.all(some.map((name) => joinBy(t, hub.port, name)));
-  }
-  const alice = start(t, runtime, "group/client.ts", "alice", HERE, hub.port);
-  await play({ alice })`
-    alice ! * the group is full, try later
-    alice exits 1`;
-});
-
-on(kinds, "two million piped lines wait outside", async (t, runtime) => {
-  const hub = await serve(t, runtime, "group/server.ts");
-  const command = commandOf(
-    runtime,
-    "group/client.ts",
-    "alice",
-    HERE,
-    hub.port,
+/** Send that, as fast as the hub takes it out of its socket; then leave. */
+async function flood(
+  t: Test,
+  hub: number,
+  kind: string,
+  isOver: () => boolean,
+) {
+  const [count, make] = FLOODS[kind]!;
+  const flooders = await Promise.all(
+    times(count, () => "flooder").map((name) => enter(t, hub, name, ADDRESS)),
   );
-  const shell = ["sh", "-c", 'seq 2000000 | "$@"', "sh", ...command];
-  const alice = new Program(t, shell);
-  await alice.until(() => alice.stdout.includes("alice: 20000\n"), 30_000);
-  const size = memory(alice.pid);
-  t.diagnostic(`${size.toFixed()} MB`);
-  assert(size < 150, `the member takes ${size} MB`);
+  let sent = 0;
+  while (!isOver()) {
+    for (let i = 0; i < 20 && count > 0; i++) {
+      const one = flooders[sent++ % count]!;
+      await one.says(...make(one));
+    }
+    await pause(0);
+    await drained(hub, 60_000);
+  }
+  if (kind === "strangers") return sent;
+  await Promise.all(flooders.map(async (one) => {
+    const quit = () => void one.says(`/have ${one.have}`, "/quit");
+    const again = setInterval(quit, 100);
+    await until(() => one.answer.includes("/goodbye"), () => "no /goodbye")
+      .finally(() => clearInterval(again));
+  }));
+  return sent;
+}
+
+/** The 99th percentile of the ms from a line's saying to its showing. */
+async function talk(members: [string, Program][]): Promise<number> {
+  const saidAt = new Map<string, number>();
+  for (let i = 0; i < SECONDS * 10; i++) {
+    for (const [name, one] of members) {
+      const now = performance.now();
+      saidAt.set(`${name}: ${now}`, now);
+      one.send(`${now}`);
+      await pause(100 / members.length);
+    }
+  }
+  const delays: number[] = [];
+  for (const [, one] of members) {
+    const shown = () =>
+      one.stdout.split("\n").flatMap((line, i) =>
+        saidAt.has(line) ? [one.times[i]! - saidAt.get(line)!] : []
+      );
+    await one.until(() => shown().length >= saidAt.size, 20_000);
+    assert.equal(delays.push(...shown()) % saidAt.size, 0, "twice");
+  }
+  return delays.sort((a, b) => a - b)[Math.floor(delays.length * 0.99)]!;
+}
+
+on(kinds, "a flood", async (t, runtime) => {
+  const { hub, ...cast } = await group(t, runtime, "alice", "bob", "carol");
+  const { port, pid } = hub!;
+  let quiet = 0; // ms, what this machine takes without a flood
+  for (const kind of Object.keys(FLOODS)) {
+    const measure = async () => {
+      let isOver = false;
+      const flooding = flood(t, port, kind, () => isOver);
+      const talking = talk(Object.entries(cast));
+      await pause(SECONDS * 500);
+      const since = performance.now();
+      const late = await joinBy(t, port, "late");
+      const wait = performance.now() - since;
+      await late.asks("/quit");
+      const delay = await talking;
+      isOver = true;
+      const [sent, size] = [await flooding, memory(pid)];
+      const story = `99 %: ${delay | 0} ms, a newcomer: ${wait | 0} ms, ` +
+        `${size | 0} MB, ${sent} datagrams`;
+      t.diagnostic(`${kind}: ${story}`);
+      if (kind === "nothing") quiet = delay;
+      assert(delay < quiet + 250 && size < 150, story);
+      // Where strangers flood, strangers wait.
+      assert(kind === "strangers" || wait < 1000, story);
+    };
+    await t.test(kind, () => thrice(t, measure));
+  }
+}, { timeout: 240_000, skip: NOT_LINUX });
+
+on(kinds, "1,000 members, 250 from an address", async (t, runtime) => {
+  const hub = await serve(t, runtime, "group/server.ts");
+  const crowd: Hand[] = [];
+  for (const address of [1, 2, 3, 4].map((n) => `127.0.0.${n}`)) {
+    const one = () => enter(t, hub.port, "guest", address);
+    for (let i = 0; i < 10; i++) {
+      crowd.push(...await Promise.all(Array.from({ length: 25 }, one)));
+    }
+    await Promise.all(crowd.map((one) => one.says("/have 9999")));
+    assert.deepEqual((await one()).answer, ["/full"]);
+  }
+  await hub.until(() => hub.stdout.endsWith("joined (1000 here)\n"));
+  const late = await enter(t, hub.port, "guest", "127.0.0.5");
+  assert.deepEqual(late.answer, ["/full"]);
 }, { skip: NOT_LINUX });

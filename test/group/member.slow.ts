@@ -175,22 +175,6 @@ describe("a member", { concurrency: 9 }, () => {
     assert(Math.max(...gaps) > 2200, `${gaps}`);
   });
 
-  on(kinds, "asks ever less often", async (t, runtime) => {
-    const cast = await joins(t, runtime);
-    cast.hub.times.length = 0;
-    for (let i = 0; i < 4; i++) {
-      await play(cast)`
-        hub > /have 7 N
-        hub < /sent 7`;
-    }
-    const { times } = cast.hub;
-    const [a, b, c] = times.slice(1).map((time, i) => time - times[i]!);
-    assert(a! >= 2000 && a! < 3500, `${times}`);
-    for (const ratio of [b! / a!, c! / b!]) {
-      assert(ratio > 1.7 && ratio < 2.5, `${times}`);
-    }
-  });
-
   on(kinds, "that has two million lines to say", async (t, runtime) => {
     const hub = new Hub(await openSocket(t));
     const args = ["alice", HERE, hub.port] as const;

@@ -57,7 +57,9 @@ on(kinds, "two members on terminals", async (t, runtime) => {
   alice.type(`ne${LEFT.repeat(4)}`);
   await alice.shows(first, ...shown, ">>>half a line");
   await hears("你好", ">>>half a line");
-  alice.type(`x${CTRL_Z}y`); // where the cursor was
+  alice.type("x"); // where the cursor was
+  await alice.shows(first, ...shown, ">>>half a xline");
+  alice.type(`${CTRL_Z}y`);
   await alice.shows(first, ...shown, ">>>half a xyline");
   await says("alice: half a xyline");
 

@@ -147,6 +147,8 @@ on(all, "a server that is no longer there", async (t, runtime) => {
 on(runtimes, "peers that cannot be answered", async (t, runtime) => {
   const there = await openNamespace(t);
   const server = await bound(start(t, there.of(runtime), "server.ts"), 6000);
+  const { address } = socketOf(6000, server.pid)!;
+  assert.equal(address, "0100007F:1770"); // 127.0.0.1 and 6000, as Linux has it
   await there.forge("203.0.113.1", 0, 6000, "from port 0"); // is not shown
   for (const host of ["203.0.113.1", "255.255.255.255"]) {
     await there.forge(host, 5000, 6000, "answer me");

@@ -59,10 +59,10 @@ export function socketOf(port: number, pid: number | "self" = "self") {
   const local = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
   const net = `/proc/${pid}/net`;
   for (const line of (read(`${net}/udp`) + read(`${net}/udp6`)).split("\n")) {
-    const [, address, , , queues = ""] = line.trim().split(/\s+/);
+    const [, address = "", , , queues = ""] = line.trim().split(/\s+/);
     if (!`${address} `.endsWith(local)) continue;
     const waiting = parseInt(queues.split(":")[1]!, 16);
-    return { waiting, lost: Number(/\d+\s*$/.exec(line)?.[0]) };
+    return { address, waiting, lost: Number(/\d+\s*$/.exec(line)?.[0]) };
   }
   return undefined;
 }
