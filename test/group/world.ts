@@ -54,8 +54,8 @@ export interface Path {
   delay?: number; // so many come up to `late` later
   late?: number;
   base?: number; // one way
-  rate?: number; // bytes per ms each way
-  busy?: [up: number, down: number]; // until when
+  rate?: number; // bytes per ms
+  busy?: number; // until then
 }
 export class World {
   now = 1000;
@@ -65,7 +65,7 @@ export class World {
   /** Each datagram when it is sent, and each copy of it when it has come. */
   tap = (_from: string, _to: string, _data: Buffer, _hasCome: boolean) => {};
   /** How late the copies of a datagram come. */
-  lags: (path: Path, bytes: number, way: 0 | 1) => number[] = this.#draw;
+  lags: (path: Path, bytes: number) => number[] = this.#draw;
   /** What is to happen, the next one is the last. */
   readonly #queue: { time: number; act: () => void; program?: Program }[] = [];
   readonly #until = performance.now() + LIMIT;
@@ -126,9 +126,8 @@ export class World {
 
   send(from: string, to: string, data: Buffer) {
     this.tap(from, to, data, false);
-    const isUp = to === HUB;
-    const path = this.owners.get(isUp ? from : to)?.path ?? {};
-    for (const lag of this.lags(path, data.length, isUp ? 0 : 1)) {
+    const path = this.owners.get(to === HUB ? from : to)?.path ?? {};
+    for (const lag of this.lags(path, data.length)) {
       this.at(lag, () => {
         this.tap(from, to, data, true);
         this.owners.get(to)?.receive(data, from);
@@ -136,16 +135,15 @@ export class World {
     }
   }
 
-  #draw(path: Path, bytes: number, way: 0 | 1): number[] {
+  #draw(path: Path, bytes: number): number[] {
     const { drop = 0, repeat = 0, delay = 0, late = 0, base = 1 } = path;
     let lag = base * (0.5 + this.random() / 2);
     if (this.random() < delay) lag += this.random() * late;
     if (path.rate) {
-      const busy = path.busy ??= [0, 0];
-      const wait = Math.max(busy[way] - this.now, 0);
+      const wait = Math.max((path.busy ?? 0) - this.now, 0);
       if (wait > QUEUE) return [];
-      busy[way] = this.now + wait + (bytes + 28) / path.rate;
-      lag += busy[way] - this.now;
+      path.busy = this.now + wait + (bytes + 28) / path.rate;
+      lag += path.busy - this.now;
     }
     const lags = this.random() < drop ? [] : [lag];
     if (this.random() < repeat) lags.push(lag + this.random() * late);
@@ -167,6 +165,7 @@ export class Program {
   code = 0;
   endedAt = 0;
   leftAt = Infinity; // when its input ended, or a signal came
+  readonly interrupts: number[] = []; // when Ctrl+C was pressed
   readonly typed: string[] = []; // lines that it has read
   readonly input: string[] = []; // lines that it has not read
   onOut = (_line: string) => {};
@@ -309,6 +308,7 @@ export class Program {
   /** At the end of the pipe, or by a signal. */
   leave(signal?: string) {
     this.leftAt = Math.min(this.leftAt, this.world.now);
+    if (signal === "SIGINT") this.interrupts.push(this.world.now);
     const emit = () => this.#process.emit(signal!);
     if (signal) this.world.at(0, emit, this);
     else this.#flow();
