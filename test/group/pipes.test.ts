@@ -38,26 +38,26 @@ on(all, "a conversation in pipes", async (t, runtime) => {
     bob < /name ALICE
     hub alice bob > * robert is now ALICE2
     bob < /name 192.168.1.20
-    hub alice bob > * ALICE2 is now guest
+    bob ! * /name NEW: a new name, /who: who is here, /quit: leave
     bob <
     bob < ／help
     bob ! * /name NEW: a new name, /who: who is here, /quit: leave
     bob < ${LONGEST}x
     bob ! * not said: 1001 bytes, over 1000
     bob < ${LONGEST}
-    alice bob > guest: ${LONGEST}
-    hub > 来自[ANY]的消息: guest: ${LONGEST}
+    alice bob > ALICE2: ${LONGEST}
+    hub > 来自[ANY]的消息: ALICE2: ${LONGEST}
     bob < \x1b[2J
-    alice bob > guest: \\u{1b}[2J
-    hub > 来自[ANY]的消息: guest: \\u{1b}[2J
+    alice bob > ALICE2: \\u{1b}[2J
+    hub > 来自[ANY]的消息: ALICE2: \\u{1b}[2J
     bob < bye
     bob < /quit
     bob < nobody hears this
-    bob > guest: bye
+    bob > ALICE2: bye
     bob exits 0
-    hub > 来自[ANY]的消息: guest: bye
-    hub > * guest left (1 here)
-    alice > guest: bye
+    hub > 来自[ANY]的消息: ALICE2: bye
+    hub > * ALICE2 left (1 here)
+    alice > ALICE2: bye
     alice > * guest left (1 here)`;
 });
 
@@ -149,13 +149,11 @@ const HOSTS = [
   ["localhost", "localhost", "ANY"],
 ] as const;
 
-on(kinds, "hosts of every kind, any port", async (t, runtime) => {
+on(kinds, "hosts of every kind", async (t, runtime) => {
   for (const [host, spelling, shown] of HOSTS) {
     if (host.includes("::") && NO_IPV6) continue;
-    const hub = start(t, runtime, HUB, host, 0);
-    await play({ hub })`hub ! listening on port PORT`;
-    const [port = ""] = /\d+/.exec(hub.stderr)!;
-    const alice = start(t, runtime, MEMBER, "alice", spelling, port);
+    const hub = await serve(t, runtime, HUB, host);
+    const alice = start(t, runtime, MEMBER, "alice", spelling, hub.port);
     await play({ hub, alice })`${conversation(shown)}`;
   }
 });
