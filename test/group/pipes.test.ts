@@ -58,7 +58,7 @@ on(all, "a conversation in pipes", async (t, runtime) => {
     hub > 来自[ANY]的消息: ALICE2: bye
     hub > * ALICE2 left (1 here)
     alice > ALICE2: bye
-    alice > * guest left (1 here)`;
+    alice > * ALICE2 left (1 here)`;
 });
 
 // A member keeps 10,000 lines that are not taken yet: then the pipe has to wait.
