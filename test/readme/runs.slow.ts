@@ -263,7 +263,7 @@ test("a job in the background", TIME, async (t) => {
   const { enter, listens } = await openDesk(t);
   const shell = new Terminal(t, [...enter, "bash", "--norc", "-i"]);
   const row = table.prose.find(({ line }) => line.startsWith("| `Stopped`"))!;
-  const [, command = ""] = spans(row.line);
+  const command = spans(row.line).find((one) => one.startsWith("npx "))!;
   shell.type(`set -b; ${command.replace(">log", ">/dev/null")}\r`); // -b: tell at once
   await shell.until(() => listens(6000));
   shell.type("kill %1\r");
