@@ -289,6 +289,7 @@ const find = (pattern: RegExp, text: string) => pattern.exec(text)?.[1] ?? "";
 
 class Party extends Judge {
   #texts = 0;
+  #ports = 1024; // no two move to the same
 
   startHub() {
     if (this.hubs.length > 0 && !this.hub.isDead) return;
@@ -349,7 +350,7 @@ class Party extends Judge {
     const { world, there } = this;
     if (!one || !other) return;
     const ms = 100 + world.random() ** 3 * 9000; // mostly not long
-    const address = `10.0.9.9:${1024 + world.pick(60_000)}`;
+    const address = `10.0.9.9:${++this.#ports}`;
     const isOften = world.random() < 0.3;
     const happens: Record<string, () => void> = {
       restart: () => {
