@@ -9,6 +9,7 @@ import {
   commandOf,
   freePort,
   HERE,
+  HOSTS,
   Program,
   serve,
   start,
@@ -140,14 +141,6 @@ const conversation = (address: string) => `
   alice < /quit
   hub > * alice left (0 here)
   alice exits 0`;
-
-// The hub's host, what a member has for it, and the address that is then shown.
-const HOSTS = [
-  ["0.0.0.0", HERE, HERE],
-  ["::1", "::1", "::1"],
-  ["::", HERE, "::ffff:127.0.0.1"],
-  ["localhost", "localhost", "ANY"],
-] as const;
 
 on(kinds, "hosts of every kind", async (t, runtime) => {
   for (const [host, spelling, shown] of HOSTS) {

@@ -22,6 +22,7 @@ import {
   emptyFolder,
   freePort,
   HERE,
+  HOSTS,
   Program,
   PROJECT,
   serve,
@@ -98,14 +99,6 @@ const greeting = (address: string) => `
   server < hello client
   client > hello client
   client > >>>`;
-
-// A server's host, what a client has for it, and the address that is then shown.
-const HOSTS = [
-  ["0.0.0.0", HERE, HERE],
-  ["::1", "::1", "::1"],
-  ["::", HERE, "::ffff:127.0.0.1"],
-  ["localhost", "localhost", "ANY"],
-] as const;
 
 on(kinds, "hosts of every kind", async (t, runtime) => {
   for (const [host, spelling, shown] of HOSTS) {
