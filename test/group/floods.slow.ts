@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { drained, memory, NOT_LINUX } from "../support/linux.ts";
 import { kinds, on, thrice } from "../support/on.ts";
 import { group } from "../support/play.ts";
-import { type Program, serve, type Test, until } from "../support/program.ts";
+import { type Program, type Test, until } from "../support/program.ts";
 import { Hand, joinBy, openSocket } from "../support/wire.ts";
 
 const ADDRESS = "127.0.0.2"; // of the flooders
@@ -143,19 +143,3 @@ on(kinds, "a flood", async (t, runtime) => {
     await t.test(kind, () => thrice(t, measure));
   }
 }, { timeout: 240_000, skip: NOT_LINUX });
-
-on(kinds, "1,000 members, 250 from an address", async (t, runtime) => {
-  const hub = await serve(t, runtime, "group/server.ts");
-  const crowd: Hand[] = [];
-  for (const address of [1, 2, 3, 4].map((n) => `127.0.0.${n}`)) {
-    const one = () => enter(t, hub.port, "guest", address);
-    for (let i = 0; i < 10; i++) {
-      crowd.push(...await Promise.all(Array.from({ length: 25 }, one)));
-    }
-    await Promise.all(crowd.map((one) => one.says("/have 9999")));
-    assert.deepEqual((await one()).answer, ["/full"]);
-  }
-  await hub.until(() => hub.stdout.endsWith("joined (1000 here)\n"));
-  const late = await enter(t, hub.port, "guest", "127.0.0.5");
-  assert.deepEqual(late.answer, ["/full"]);
-}, { skip: NOT_LINUX });

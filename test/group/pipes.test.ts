@@ -2,7 +2,9 @@
 // two scripts refuse, and how they end.
 
 import assert from "node:assert/strict";
-import { all, kinds, on, other, type Runtime, share } from "../support/on.ts";
+import type { Buffer } from "node:buffer";
+import { idle, memory, NOT_LINUX } from "../support/linux.ts";
+import { all, kinds, on, other, share } from "../support/on.ts";
 import { group, like, play } from "../support/play.ts";
 import {
   bound,
@@ -14,9 +16,10 @@ import {
   serve,
   start,
   type Test,
+  until,
   type Word,
 } from "../support/program.ts";
-import { NO_IPV6, openPeer } from "../support/wire.ts";
+import { NO_IPV6, openPeer, openSocket } from "../support/wire.ts";
 
 const [HUB, MEMBER] = ["group/server.ts", "group/client.ts"] as const;
 const LONGEST = "汉".repeat(333) + "x";
@@ -81,6 +84,32 @@ on(kinds, "a pipe of 12,000 lines", async (t, runtime) => {
     );
   }
   await play(all)`hub alice > * carol left (1 here)`;
+});
+
+on(kinds, "a pipe of two million lines waits", async (t, runtime) => {
+  const hub = await openPeer(t);
+  const command = commandOf(runtime, MEMBER, "alice", HERE, hub.port);
+  const alice = inShell(t, 'seq 2000000 | "$@"', command);
+  await until(() => hub.shown.length > 0, () => "no request");
+  await idle(alice.pid);
+  const size = memory(alice.pid);
+  assert(size < 150, `it takes ${size} MB`);
+}, { skip: NOT_LINUX });
+
+on(kinds, "what no hub should send", async (t, runtime) => {
+  const hub = await openSocket(t);
+  hub.on("message", (request: Buffer, { port }) => {
+    const [, token, time] = /^(#\w+) (\d+)\n/.exec(`${request}`)!;
+    const lines = `${request}`.includes("/join 0 ")
+      ? "/join 0123456789abcdef"
+      : "/welcome 0 alice2\n/sent 1\n1 bob: \x1b[2J\u202e";
+    hub.send(`${token} 01234567 ${time}\n${lines}\n`, port, HERE);
+  });
+  const { port } = hub.address();
+  const alice = start(t, runtime, MEMBER, "alice", HERE, port);
+  await play({ alice })`
+    alice ! * you are alice2
+    alice > bob: \\u{1b}[2J\\u{202e}`;
 });
 
 // ---- What they refuse ----
@@ -183,38 +212,26 @@ on(kinds, "a member leaves on a signal", async (t, runtime) => {
   }
 });
 
-/** A program as this line of a shell. */
-function inShell(
-  t: Test,
-  runtime: Runtime,
-  line: string,
-  script: string,
-  ...args: Word[]
-) {
-  const command = commandOf(runtime, script, ...args);
-  return new Program(t, ["sh", "-c", line, "sh", ...command]);
-}
+/** The program as this line of a shell has it. */
+const inShell = (t: Test, line: string, command: string[]) =>
+  new Program(t, ["sh", "-c", line, "sh", ...command]);
 
 const READ_ONE_LINE = "{ head -n 1; exec <&-; echo gone >&2; }";
 
 on(kinds, "their output goes away", async (t, runtime) => {
   const port = await freePort();
-  const hub = inShell(t, runtime, `"$@" | ${READ_ONE_LINE}`, HUB, HERE, port);
+  const command = commandOf(runtime, HUB, HERE, port);
+  const hub = inShell(t, `"$@" | ${READ_ONE_LINE}`, command);
   await bound(hub, port);
   const alice = start(t, other(runtime), MEMBER, "alice", HERE, port);
   await play({ hub, alice })`
     hub alice > * alice joined (1 here)
     hub ! gone`;
-  const says = '{ "$@"; echo "exit $?" >&2; }';
-  const bob = inShell(
-    t,
-    runtime,
-    `${says} | ${READ_ONE_LINE}`,
-    MEMBER,
-    "bob",
-    HERE,
-    port,
-  );
+  const joins = (name: string, output: string) => {
+    const command = commandOf(runtime, MEMBER, name, HERE, port);
+    return inShell(t, `{ "$@"; echo "exit $?" >&2; } ${output}`, command);
+  };
+  const bob = joins("bob", `| ${READ_ONE_LINE}`);
   await play({ hub, alice, bob })`
     alice bob > * bob joined (2 here)
     bob ! gone
@@ -223,15 +240,7 @@ on(kinds, "their output goes away", async (t, runtime) => {
     alice > * bob left (1 here)
     bob ! exit 0`;
   if (runtime.name === "Deno") return; // it takes what the disk does not
-  const carol = inShell(
-    t,
-    runtime,
-    `${says} >/dev/full`,
-    MEMBER,
-    "carol",
-    HERE,
-    port,
-  );
+  const carol = joins("carol", ">/dev/full");
   await play({ hub, alice, carol })`
     alice > * carol joined (2 here)
     alice > * carol left (1 here)
@@ -244,7 +253,8 @@ const notDeno = kinds.filter(({ name }) => name !== "Deno");
 on(notDeno, "a console that nobody reads", async (t, runtime) => {
   const port = await freePort();
   const later = 'exec 3<&0; "$@" | { read go <&3; cat; }';
-  const hub = await bound(inShell(t, runtime, later, HUB, HERE, port), port);
+  const command = commandOf(runtime, HUB, HERE, port);
+  const hub = await bound(inShell(t, later, command), port);
   const alice = start(t, other(runtime), MEMBER, "alice", HERE, port);
   let shown = "* alice joined (1 here)\n";
   for (let i = 0; i < 250; i++) { // more than two pipes hold
