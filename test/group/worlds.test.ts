@@ -90,7 +90,8 @@ class Peer {
   have = 0;
   lost = 0; // it lacks some up to this one
   sent = 0; // and was sent some up to this one
-  again = 0; // of these, again up to this one, since it asked
+  again = 0; // the newest one that was sent again
+  asked = 0; // requests since then, two at the most
 }
 
 class Member extends Program {
@@ -228,7 +229,7 @@ class Judge {
     const [, have, lost] = /\n\/have (\d+) (\d+)/.exec(text) ?? [];
     peer.have = Math.max(peer.have, Number(have ?? 0));
     peer.lost = Math.max(peer.lost, Number(lost ?? 0));
-    peer.again = 0;
+    peer.asked = Math.min(peer.asked + 1, 2);
   }
 
   /** A datagram from the hub, which goes only where there is room for it. */
@@ -239,14 +240,15 @@ class Judge {
     if (cookie) peer.cookie = cookie;
     const [, number = "0", line = ""] = /^(\d+) (.*)$/m.exec(text) ?? [];
     const n = Number(number);
+    const oldest = this.hub.lines.length - 1024; // that is kept
     this.must(line === this.hub.lines[n], `${n} is made up: "${line}"`);
     if (n > 0 && n <= peer.sent) {
-      const isDue = n <= peer.lost && n > peer.again;
+      if (n <= peer.again) peer.asked--; // it starts anew
+      const isDue = n <= Math.max(peer.lost, oldest) && peer.asked >= 0;
       this.must(isDue, `${to} is sent ${n} again, and did not ask for it`);
       peer.again = n;
     }
     peer.sent = Math.max(peer.sent, Number(find(/\n(\d+) [^\n]*\n$/, text)));
-    const oldest = this.hub.lines.length - 1024; // that is kept
     const most = Math.max(oldest, (peer.have || Infinity) + 512);
     this.must(n <= most, `${to} has no room for ${n}`);
     const time = Number(find(/ (\d+)\n/, text));
