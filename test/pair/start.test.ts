@@ -27,7 +27,6 @@ import {
   PROJECT,
   start,
   type Test,
-  type Word,
 } from "../support/program.ts";
 import { NO_IPV6, openPeer } from "../support/wire.ts";
 
@@ -86,7 +85,7 @@ const greeting = (address: string) => `
 on(runtimes, "hosts of every kind", async (t, runtime) => {
   for (const [host, spelling, shown] of HOSTS) {
     if (host.includes("::") && NO_IPV6) continue;
-    const cast = await pair(t, runtime, { host, spelling });
+    const cast = await pair(t, runtime, [host, spelling]);
     await play(cast)`${greeting(shown)}`;
   }
 });
@@ -161,18 +160,18 @@ const SCRIPTS = [...PAIR, "group/server.ts", "group/client.ts"];
 const text = (script: string) => readFileSync(join(PROJECT, script), "utf8");
 
 on(runtimes, "each script alone in a folder", async (t, runtime) => {
-  const alone = (script: string, ...args: Word[]) => {
+  const alone = (script: string, ...args: string[]) => {
     const cwd = emptyFolder(t);
     copyFileSync(join(PROJECT, script), join(cwd, "copy.ts"));
-    const command = [...runtime.command, "copy.ts", ...args.map(String)];
+    const command = [...runtime.command, "copy.ts", ...args];
     return new Program(t, command, { cwd });
   };
   const [one, two] = [await freePort(), await freePort()];
-  const server = await bound(alone("server.ts", HERE, one), one);
-  const client = alone("client.ts", HERE, one);
+  const server = await bound(alone("server.ts", HERE, `${one}`), one);
+  const client = alone("client.ts", HERE, `${one}`);
   await play({ server, client })`${greeting(HERE)}`;
-  const hub = await bound(alone("group/server.ts", HERE, two), two);
-  const alice = alone("group/client.ts", "alice", HERE, two);
+  const hub = await bound(alone("group/server.ts", HERE, `${two}`), two);
+  const alice = alone("group/client.ts", "alice", HERE, `${two}`);
   await play({ hub, alice })`hub alice > * alice joined (1 here)`;
 });
 

@@ -69,14 +69,10 @@ async function perform(cast: Cast<Actor>, scene: string) {
   }
 }
 
-/** A server on this runtime, and a client on another one. */
-export async function pair(
-  t: Test,
-  runtime: Runtime,
-  { host = HERE, spelling = HERE } = {},
-) {
-  const server = await serve(t, runtime, "server.ts", host);
-  const client = start(t, other(runtime), "client.ts", spelling, server.port);
+/** A server on this runtime, by its host, and a client on another one, to it. */
+export async function pair(t: Test, on: Runtime, [host, to] = [HERE, HERE]) {
+  const server = await serve(t, on, "server.ts", host);
+  const client = start(t, other(on), "client.ts", to, server.port);
   return { server, client };
 }
 

@@ -14,6 +14,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { NOT_LINUX, socketOf } from "./linux.ts";
 import type { Runtime } from "./on.ts";
+import type { Terminal } from "./terminal.ts";
 
 export const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 export const HERE = "127.0.0.1";
@@ -173,12 +174,8 @@ export class Program {
 }
 
 /** What stands on the command line to run a script of the project. */
-export function commandOf(
-  { command }: Runtime,
-  script: string,
-  ...args: Word[]
-): string[] {
-  return [...command, join(PROJECT, script), ...args.map(String)];
+export function commandOf(on: Runtime, script: string, ...args: Word[]) {
+  return [...on.command, join(PROJECT, script), ...args.map(String)];
 }
 
 /** The same of one of the pair, "server" or "client". */
@@ -196,13 +193,8 @@ export function python(role: string, port: number): string[] {
 export const inShell = (line: string, command: string[]) =>
   ["sh", "-c", line, "sh"].concat(command);
 
-export function start(
-  t: Test,
-  runtime: Runtime,
-  script: string,
-  ...args: Word[]
-): Program {
-  return new Program(t, commandOf(runtime, script, ...args));
+export function start(t: Test, on: Runtime, script: string, ...args: Word[]) {
+  return new Program(t, commandOf(on, script, ...args));
 }
 
 // ---- Ports ----
@@ -226,8 +218,8 @@ export async function freePort(): Promise<number> {
 }
 
 /** Wait until a program, in pipes or on a terminal, listens on this port. */
-export async function bound<One extends Pick<Program, "pid" | "until">>(
-  one: One,
+export async function bound<T extends Program | Terminal>(
+  one: T,
   port: number,
 ) {
   if (NOT_LINUX) await pause(1500); // nothing there tells us
@@ -236,13 +228,7 @@ export async function bound<One extends Pick<Program, "pid" | "until">>(
 }
 
 /** Start a server on a free port, and wait until it listens. */
-export async function serve(
-  t: Test,
-  runtime: Runtime,
-  script: string,
-  host: string = HERE,
-): Promise<Program> {
+export async function serve(t: Test, on: Runtime, script: string, host = HERE) {
   const port = await freePort();
-  const server = start(t, runtime, script, host, port);
-  return await bound(server, port);
+  return await bound(start(t, on, script, host, port), port);
 }
