@@ -32,7 +32,7 @@ import { NO_IPV6, openPeer } from "../support/wire.ts";
 
 // ---- Arguments ----
 
-const WRONG = ["abc", "-1", "0", "65536", "1.5", "", "1e3", " 6000", "6000 "];
+const NO_PORTS = ["abc", "-1", "0", "65536", "1.5", "", "1e3", " 6000"];
 const NO_HOSTS = ["--verbose", "6000", ""];
 
 /** The program ends at once, with one line on stderr. */
@@ -44,7 +44,7 @@ async function refuses(program: Program, code: number, line: RegExp) {
 }
 
 const REFUSED = ["server.ts", "client.ts"].flatMap((script) => [
-  ...WRONG.map((port) => [script, HERE, port] as const),
+  ...NO_PORTS.map((port) => [script, HERE, port] as const),
   ...NO_HOSTS.map((host) => [script, host, "6000"] as const),
 ]);
 
@@ -131,6 +131,7 @@ on(runtimes, "a client whose stdout goes away", async (t, runtime) => {
 });
 
 on(runtimes, "a slow reader of stdout gets all", async (t, runtime) => {
+  // The client gets one line; another one tells the reader of its pipe to go.
   const line = 'exec 3<&0; echo hello | "$@" | { read go <&3; cat; }';
   const { peer, client } = await openClient(t, runtime, line);
   await peer.receives("hello");

@@ -7,10 +7,16 @@ import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { all, on, type Runtime } from "../support/on.ts";
 import { bound, freePort, ours, type Test } from "../support/program.ts";
-import * as terminals from "../support/terminal.ts";
+import {
+  CTRL_C,
+  CTRL_D,
+  CTRL_Z,
+  ended,
+  Screen,
+  Terminal,
+} from "../support/terminal.ts";
 import { openPeer } from "../support/wire.ts";
 
-const { CTRL_C, CTRL_D, CTRL_Z, ended, Screen, Terminal } = terminals;
 const SIZE = { cols: 40, rows: 50 };
 const [LEFT, HOME, END] = ["\x1b[D", "\x1b[H", "\x1b[F"] as const;
 const [UP, DOWN] = ["\x1b[A", "\x1b[B"] as const;
@@ -44,12 +50,11 @@ async function openDesk(t: Test, runtime: Runtime) {
       .catch(() => assert.equal(terminal.state, wanted));
   }
 
-  /** Somebody says hello, and these lines stand below it. */
+  /** Somebody says hello, and these lines stand below it, the last half typed. */
   async function hears(...lines: string[]) {
     await peer.send("hello", port);
-    const line = lines.pop()!;
-    adds(`来自[127.0.0.1:${peer.port}]的消息: hello`, ...lines);
-    await shows(line);
+    adds(`来自[127.0.0.1:${peer.port}]的消息: hello`, ...lines.slice(0, -1));
+    await shows(lines.at(-1)!);
   }
 
   /** Press key after key, each when the one before is on the screen. */
@@ -93,12 +98,7 @@ const HALVES: [string[], string, string[], string][] = [
   [Array(45).fill("世"), "世".repeat(45), [BACKSPACE], "世".repeat(44)],
   [[...x(100), HOME], `|${xs(100)}`, ["y"], `y${xs(100)}`],
   [[...x(40), HOME], `|${xs(40)}`, ["y"], `y${xs(40)}`],
-  [
-    [...x(60), ...Array(30).fill(LEFT)],
-    `${xs(30)}|${xs(30)}`,
-    [BACKSPACE],
-    xs(59),
-  ],
+  [[...x(60), LEFT.repeat(30)], `${xs(30)}|${xs(30)}`, [BACKSPACE], xs(59)],
 ];
 
 on(all, "a message goes above a line half typed", async (t, runtime) => {
