@@ -187,6 +187,7 @@ for (const [title, key, code, keys, stays, hears] of ENDS) {
     const desk = await openDesk(t, runtime);
     if (hears) await desk.hears(">>>");
     await desk.types(keys);
+    await desk.shows(stays);
     desk.type(key);
     desk.adds(stays, ended(code));
     await desk.shows("");
