@@ -8,6 +8,7 @@
 // Ctrl+C ends it with a summary of what was done to how many datagrams.
 import { createSocket, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
+import { once } from "node:events";
 import process from "node:process";
 import { parseArgs } from "node:util";
 
@@ -29,16 +30,15 @@ const FORMER = 60_000; // ms until a former address is given back
 
 // ---- Arguments ----
 
-function fail(code: number, why: string): never {
-  console.error(why);
-  process.exit(code);
+function refuse(why: string): never {
+  console.error(`${why}\n${USAGE}`);
+  process.exit(2);
 }
 
 /** A whole number from 0 to this, or the end. */
 function number(name: string, text: string, max: number): number {
-  const isNumber = /^\d+$/.test(text) && Number(text) <= max;
-  if (!isNumber) fail(2, `${name} "${text}" is not from 0 to ${max}\n${USAGE}`);
-  return Number(text);
+  if (/^\d+$/.test(text) && Number(text) <= max) return Number(text);
+  refuse(`${name} "${text}" is not from 0 to ${max}`);
 }
 
 function parse() {
@@ -47,7 +47,6 @@ function parse() {
     return parseArgs({
       allowPositionals: true,
       options: {
-        help: { type: "boolean", short: "h" },
         drop: text(),
         repeat: text(),
         delay: text(),
@@ -57,17 +56,13 @@ function parse() {
       },
     });
   } catch (error) {
-    fail(2, `${(error as Error).message}\n${USAGE}`);
+    refuse((error as Error).message);
   }
 }
 
 const { values, positionals: [listen = "", target = "", ...rest] } = parse();
 const [, host = "", port = ""] = /^(.+):(\d+)$/.exec(target) ?? [];
-if (values.help) {
-  console.log(USAGE);
-  process.exit();
-}
-if (host === "" || rest.length > 0) fail(2, USAGE);
+if (host === "" || rest.length > 0) refuse("not LISTEN and HOST:PORT");
 const seed = number("--seed", values.seed, 2 ** 32);
 const move = number("--move", values.move, 86_400); // s
 
@@ -110,13 +105,8 @@ function pass(way: typeof there, deliver: () => void) {
   if (isDropped) return void way.counts.dropped++;
   if (isDelayed) way.counts.delayed++;
   if (isRepeated) way.counts.repeated++;
-  after(way.latency + (isDelayed ? wait : 0), deliver);
-  if (isRepeated) after(way.latency, deliver);
-}
-
-function after(ms: number, deliver: () => void) {
-  if (ms === 0) deliver();
-  else setTimeout(deliver, ms);
+  setTimeout(deliver, way.latency + (isDelayed ? wait : 0));
+  if (isRepeated) setTimeout(deliver, way.latency);
 }
 
 // ---- The sockets: one for all clients, and one to the server for each ----
@@ -163,11 +153,13 @@ process.on("SIGINT", end).on("SIGTERM", end);
 
 async function main() {
   ({ address } = await lookup(host, 4));
-  front.once("error", ({ message }) => fail(1, message));
-  front.bind(number("LISTEN", listen, 65535), "127.0.0.1", () => {
-    front.removeAllListeners("error").on("error", () => {}); // see above
-    console.error(`listening on port ${listen}, seed ${seed}`);
-    if (move > 0) setInterval(moveAll, move * 1000);
-  });
+  front.bind(number("LISTEN", listen, 65535), "127.0.0.1");
+  await once(front, "listening"); // fails if the port is taken
+  front.on("error", () => {}); // see above
+  console.error(`listening on port ${listen}, seed ${seed}`);
+  if (move > 0) setInterval(moveAll, move * 1000);
 }
-main().catch(({ message }: Error) => fail(1, message));
+main().catch(({ message }: Error) => {
+  console.error(message);
+  process.exit(1);
+});

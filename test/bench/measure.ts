@@ -12,7 +12,7 @@ import { runtimes } from "../support/on.ts";
 import * as support from "../support/program.ts";
 import { joinHub, joinNats, joinRelay, type Member } from "./members.ts";
 
-const { commandOf, HERE, kill, Program, PROJECT } = support;
+const { commandOf, HERE, inShell, kill, ours, Program, python } = support;
 
 export const quick = process.argv.length > 2;
 /** How much to measure: sizes of the group; ms to warm up, and of a sample. */
@@ -39,8 +39,8 @@ const [INPUT, OUTPUT] = [path(folder, "input"), path(folder, "output")];
 
 /** Start a program that writes into a file, and perhaps reads one. */
 function start(command: string[], output: string, input = "/dev/null") {
-  const script = `exec "$@" >'${output}' <'${input}'`;
-  return new Program(bench, ["sh", "-c", script, "sh", ...command]);
+  const line = `exec "$@" >'${output}' <'${input}'`;
+  return new Program(bench, inShell(line, command));
 }
 
 type Used = [thread: string, ns: number];
@@ -154,21 +154,9 @@ export async function measureGroup(
 
 // ---- The pair ----
 
-/** The Python on the page. */
-function pythonOf(role: string, port: number): string[] {
-  const page = readFileSync(path(PROJECT, "README.md"), "utf8");
-  const [, code = ""] = page.split("```python " + role + "\n");
-  const script = code.split("```")[0]!.replace("6000", `${port}`);
-  return ["python3", "-c", script];
-}
-
 export const pairs = [
-  ...isHere("python3") ? [{ name: "Python", of: pythonOf }] : [],
-  ...chosen.map((one) => ({
-    name: one.name,
-    of: (role: string, port: number) =>
-      commandOf(one, `${role}.ts`, HERE, port),
-  })),
+  ...isHere("python3") ? [{ name: "Python", of: python }] : [],
+  ...chosen.map((one) => ({ name: one.name, of: ours(one) })),
 ];
 
 const SHOWN = "hello\n>>>".length; // bytes that a trip makes the client print

@@ -3,8 +3,7 @@
 
 import assert from "node:assert/strict";
 import { on, runtimes } from "../support/on.ts";
-import { serve } from "../support/program.ts";
-import { openPeer } from "../support/wire.ts";
+import { serverOf } from "../support/wire.ts";
 
 /** The characters from first to last, and as the scripts have to show them. */
 function escaped(first: number, last: number): [string, string] {
@@ -43,12 +42,11 @@ const CASES: [string | number[], string][] = [
 ];
 
 on(runtimes, "what is shown of a datagram", async (t, runtime) => {
-  const server = await serve(t, runtime, "server.ts");
-  const peer = await openPeer(t);
+  const { server, peer } = await serverOf(t, runtime);
   for (const [data, shown] of CASES) {
     server.stdout = "";
     const bytes = typeof data === "string" ? data : Uint8Array.from(data);
-    await peer.send(bytes, server.port);
+    await peer.send(bytes);
     await server.prints(`来自[127.0.0.1:${peer.port}]的消息: ${shown}\n>>>`);
     server.send("next");
     await peer.receives("next");

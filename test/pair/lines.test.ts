@@ -1,40 +1,32 @@
 // Lines in a pipe: each is sent once, in order, whatever happens to the others.
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { setTimeout as pause } from "node:timers/promises";
-import { kinds, on, other, runtimes } from "../support/on.ts";
 import { idle, memory, NOT_LINUX } from "../support/linux.ts";
-import { play } from "../support/play.ts";
-import {
-  bound,
-  commandOf,
-  freePort,
-  HERE,
-  Program,
-  serve,
-  start,
-} from "../support/program.ts";
-import { openPeer } from "../support/wire.ts";
+import { kinds, on, runtimes } from "../support/on.ts";
+import { pair, play } from "../support/play.ts";
+import { inShell, ours, Program, start } from "../support/program.ts";
+import { clientOf, openPeer, serverOf } from "../support/wire.ts";
 
-const bytes = new TextEncoder();
-const ANY = Uint8Array.from({ length: 256 }, (_, i) => i)
+/** A byte for each character, which is no text. */
+const bytes = (characters: string) => Buffer.from(characters, "latin1");
+const ANY = bytes(String.fromCharCode(...Array(256).keys()))
   .filter((byte) => byte !== 0x0a && byte !== 0x0d);
-const TEXT = new TextDecoder().decode(ANY);
 
 on(runtimes, "lines of any bytes, however chunked", async (t, runtime) => {
-  const peer = await openPeer(t);
-  const client = start(t, runtime, "client.ts", HERE, peer.port);
-  const han = bytes.encode("汉字");
-  client.write(Uint8Array.of(...bytes.encode("one\n"), ...han.slice(0, 2)));
+  const { peer, client } = await clientOf(t, runtime);
+  const han = Buffer.from("汉字").toString("latin1");
+  client.write(bytes(`one\n${han.slice(0, 2)}`));
   let shown = ">>>";
-  for (const line of ["one", "汉字", "two", "", TEXT, " last "]) {
+  for (const line of ["one", "汉字", "two", "", `${ANY}`, " last "]) {
     await peer.receives(line);
-    if (line === "one") client.write(Uint8Array.of(...han.slice(2), 0x0d));
+    if (line === "one") client.write(bytes(`${han.slice(2)}\r`));
     if (line === "汉字") {
       await pause(150); // however late it comes, this \n belongs to that \r
-      client.write(bytes.encode("\ntwo\r\n\n"));
-      client.write(Uint8Array.of(...ANY, ...bytes.encode("\n last ")));
-      client.end();
+      client.write("\ntwo\r\n\n");
+      client.write(ANY);
+      client.end("\n last ");
     }
     await peer.send("so");
     await client.prints(shown += "so\n>>>");
@@ -44,32 +36,22 @@ on(runtimes, "lines of any bytes, however chunked", async (t, runtime) => {
 });
 
 on(runtimes, "5,000 lines, each used once, in order", async (t, runtime) => {
-  const numbers = Array.from({ length: 5000 }, (_, i) => i);
-  const server = await serve(t, runtime, "server.ts");
-  server.end(numbers.map((i) => `reply ${i}\n`).join(""));
-  const args = [HERE, server.port] as const;
-  const client = start(t, other(runtime), "client.ts", ...args);
-  client.end(numbers.map((i) => `line ${i}`).join("\n")); // the last has no \n
-
+  const lines = Array.from({ length: 5000 }, (_, i) => `line ${i}`);
+  const { server, client } = await pair(t, runtime);
+  server.end(`${lines.join("\n")}\n`);
+  client.end(lines.join("\n")); // the last has no \n
   assert.equal(await client.exits(30_000), 0);
-  assert.equal(
-    client.stdout,
-    `>>>${numbers.map((i) => `reply ${i}\n>>>`).join("")}`,
-  );
+  await client.prints(`>>>${lines.map((line) => `${line}\n>>>`).join("")}`);
   const [from] = server.stdout.split("line 0");
-  await server.prints(numbers.map((i) => `${from}line ${i}\n>>>`).join(""));
+  await server.prints(lines.map((line) => `${from}${line}\n>>>`).join(""));
   assert.equal(client.stderr + server.stderr, "");
 });
 
-on(
-  runtimes,
-  "the server's input ends: so does the server",
-  async (t, runtime) => {
-    const server = await serve(t, runtime, "server.ts");
-    const peer = await openPeer(t);
-    server.end("1\n2");
-    await peer.send("one", server.port);
-    await play({ server, peer })`
+on(runtimes, "the server ends with its input", async (t, runtime) => {
+  const { server, peer } = await serverOf(t, runtime);
+  server.end("1\n2");
+  await play({ server, peer })`
+    peer < one
     server > 来自[127.0.0.1:PORT]的消息: one
     server > >>>
     peer > 1
@@ -81,27 +63,20 @@ on(
     server > 来自[127.0.0.1:PORT]的消息: three
     server > >>>
     server exits 0`;
-  },
-);
+});
 
 const LONGEST = "x".repeat(65_507);
-const TOO_LONG = [
-  `${LONGEST}x`,
-  "汉".repeat(21_836),
-  "x".repeat(10_000_000),
-];
+const TOO_LONG = [`${LONGEST}x`, "汉".repeat(21_836), "x".repeat(10_000_000)];
 
 on(runtimes, "lines that are too long", async (t, runtime) => {
-  const peer = await openPeer(t);
-  const client = start(t, runtime, "client.ts", HERE, peer.port);
+  const { peer, client } = await clientOf(t, runtime);
   await play({ client })`client > >>>`;
   for (const line of TOO_LONG) {
     client.write(`${line}\n${LONGEST}\n`);
-    await play({ client })`
-      client ! not sent: send EMSGSIZE 127.0.0.1:PORT
-      client > >>>`;
     await peer.receives(LONGEST);
     await play({ client, peer })`
+      client ! not sent: send EMSGSIZE 127.0.0.1:PORT
+      client > >>>
       peer < so
       client > so
       client > >>>`;
@@ -127,21 +102,12 @@ on(runtimes, "no way to the server's address", async (t, runtime) => {
 
 on(kinds, "two million piped lines wait outside", async (t, runtime) => {
   const peer = await openPeer(t);
-  const port = await freePort();
-  const piped = (script: string, port: number) => {
-    const shell = ["sh", "-c", 'seq 2000000 | "$@"', "sh"];
-    return new Program(t, shell.concat(commandOf(runtime, script, HERE, port)));
-  };
-  const server = await bound(piped("server.ts", port), port);
-  await peer.send("hello server", port);
-  await peer.receives("1");
-  const client = piped("client.ts", peer.port);
+  const command = ours(runtime)("client", peer.port);
+  const client = new Program(t, inShell('seq 2000000 | "$@"', command));
   await peer.receives("1");
   await peer.send("hello client");
   await peer.receives("2");
-  for (const { pid } of [server, client]) {
-    await idle(pid);
-    const size = memory(pid);
-    assert(size < 150, `it takes ${size} MB`);
-  }
+  await idle(client.pid);
+  const size = memory(client.pid);
+  assert(size < 150, `it takes ${size} MB`);
 }, { skip: NOT_LINUX });

@@ -4,21 +4,16 @@ import assert from "node:assert/strict";
 import { describe } from "node:test";
 import { drained, idle, NOT_LINUX, socketOf } from "../support/linux.ts";
 import { NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
-import { all, on, runtimes } from "../support/on.ts";
+import { all, on, other, runtimes } from "../support/on.ts";
 import { pair, play } from "../support/play.ts";
-import {
-  bound,
-  freePort,
-  HERE,
-  type Program,
-  serve,
-  start,
-} from "../support/program.ts";
-import { openPeer, type Peer } from "../support/wire.ts";
+import { bound, HERE, type Program, start } from "../support/program.ts";
+import { clientOf, openPeer, type Peer, serverOf } from "../support/wire.ts";
 
 on(runtimes, "two clients are answered in turn", async (t, runtime) => {
-  const cast = await pair(t, runtime, "one", "two");
-  await play(cast)`
+  const { server, client: one } = await pair(t, runtime);
+  const two = start(t, other(runtime, 2), "client.ts", HERE, server.port);
+  await play({ server, one, two })`
+    one two > >>>
     one < one
     server > 来自[127.0.0.1:PORT]的消息: one
     server > >>>
@@ -40,12 +35,11 @@ on(runtimes, "two clients are answered in turn", async (t, runtime) => {
 });
 
 on(runtimes, "the client hears its server alone", async (t, runtime) => {
-  const server = await openPeer(t);
+  const { peer: server, client } = await clientOf(t, runtime);
   const strangers = [
     await openPeer(t, "127.0.0.2", server.port), // another address
     await openPeer(t), // another port
   ];
-  const client = start(t, runtime, "client.ts", HERE, server.port);
   await play({ client, server })`
     client > >>>
     client < hello server
@@ -67,8 +61,7 @@ on(runtimes, "the client hears its server alone", async (t, runtime) => {
 
 describe("a reply that stays away", { concurrency: 18 }, () => {
   on(runtimes, "is told once in a wait, after 5 s", async (t, runtime) => {
-    const server = await openPeer(t);
-    const client = start(t, runtime, "client.ts", HERE, server.port);
+    const { peer: server, client } = await clientOf(t, runtime);
     await play({ client, server })`
       client > >>>
       client < anyone?
@@ -97,7 +90,8 @@ describe("a reply that stays away", { concurrency: 18 }, () => {
   });
 
   on(all, "and so it is where nobody listens", async (t, runtime) => {
-    const client = start(t, runtime, "client.ts", HERE, await freePort());
+    const { peer, client } = await clientOf(t, runtime);
+    peer.close();
     client.send("hello?");
     await client.until(() => /^no reply from .* yet$/m.test(client.stderr));
     assert.equal(client.code, undefined); // it waits on
@@ -107,9 +101,9 @@ describe("a reply that stays away", { concurrency: 18 }, () => {
 // The kernel tells a socket that a datagram found nobody, and Bun then does not
 // send the next one.
 on(all, "a client that is no longer there", async (t, runtime) => {
-  const server = await serve(t, runtime, "server.ts");
-  const [gone, next] = [await openPeer(t), await openPeer(t)];
-  await gone.send("one", server.port);
+  const { server, peer: gone } = await serverOf(t, runtime);
+  const next = await openPeer(t);
+  await gone.send("one");
   await play({ server })`
     server > 来自[127.0.0.1:PORT]的消息: one
     server > >>>`;
@@ -121,8 +115,7 @@ on(all, "a client that is no longer there", async (t, runtime) => {
 });
 
 on(all, "a server that is no longer there", async (t, runtime) => {
-  const server = await openPeer(t);
-  const client = start(t, runtime, "client.ts", HERE, server.port);
+  const { peer: server, client } = await clientOf(t, runtime);
   await play({ client, server })`
     client > >>>
     client < one
@@ -144,6 +137,7 @@ on(all, "a server that is no longer there", async (t, runtime) => {
   assert.doesNotMatch(client.stderr, /^not sent/m); // though Bun tells of it
 }, { skip: NOT_LINUX });
 
+// Both start without arguments: 127.0.0.1 and 6000 are the default.
 on(runtimes, "peers that cannot be answered", async (t, runtime) => {
   const there = await openNamespace(t);
   const server = await bound(start(t, there.of(runtime), "server.ts"), 6000);
@@ -171,48 +165,38 @@ on(runtimes, "peers that cannot be answered", async (t, runtime) => {
     client > >>>`;
 }, { skip: NO_NAMESPACES });
 
-const KEPT = Array.from({ length: 256 }, (_, i) => `${i}`);
-
-/** Send 300 numbered datagrams, so slowly that the kernel loses none. */
-async function crowd(peer: Peer, program: Program, port: number) {
-  for (let i = 0; i < 300; i++) {
-    if (i % 30 === 0) await drained(port);
-    await peer.send(`${i}`, port);
+/** Send 300 datagrams to a program, which shows 256 of them, a line for each. */
+async function crowd(one: Program, peer: Peer, from: string) {
+  const before = one.stdout;
+  const shown = (texts: string[]) =>
+    before + texts.map((text) => `${from}${text}\n>>>`).join("");
+  await peer.send("first");
+  await one.prints(shown(["first"]));
+  const all = Array.from({ length: 300 }, (_, i) => `${i}`);
+  for (const [i, text] of all.entries()) {
+    if (i % 30 === 0) await drained(peer.from); // so the kernel loses none
+    await peer.send(text);
   }
-  await drained(port);
-  assert.equal(socketOf(port)?.lost, 0, "lost on the way");
-  await idle(program.pid);
+  await drained(peer.from);
+  assert.equal(socketOf(peer.from)?.lost, 0, "lost on the way");
+  await idle(one.pid);
+  for (const line of all.slice(0, 257)) {
+    one.send(line);
+    await peer.receives(line);
+  }
+  await peer.send("last");
+  await one.prints(shown(["first", ...all.slice(0, 256), "last"]));
 }
 
 on(runtimes, "256 datagrams wait for the server", async (t, runtime) => {
-  const server = await serve(t, runtime, "server.ts");
-  const peer = await openPeer(t);
-  await peer.send("hello server", server.port);
-  await server.until(() => server.stdout.endsWith("\n>>>"));
-  await crowd(peer, server, server.port);
-  server.write(["hello client", ...KEPT, ""].join("\n"));
-  for (const line of ["hello client", ...KEPT]) await peer.receives(line);
-  await peer.send("bye", server.port);
-  server.send("bye");
-  await peer.receives("bye");
-  await server.prints(
-    ["hello server", ...KEPT, "bye"].map((text) =>
-      `来自[127.0.0.1:${peer.port}]的消息: ${text}\n>>>`
-    ).join(""),
-  );
+  const { server, peer } = await serverOf(t, runtime);
+  await crowd(server, peer, `来自[127.0.0.1:${peer.port}]的消息: `);
 }, { skip: NOT_LINUX });
 
 on(runtimes, "256 datagrams wait for the client", async (t, runtime) => {
-  const peer = await openPeer(t);
-  const client = start(t, runtime, "client.ts", HERE, peer.port);
+  const { client, peer } = await clientOf(t, runtime);
+  await client.prints(">>>");
   client.send("hello server");
   await peer.receives("hello server");
-  await peer.send("hello client");
-  await client.prints(">>>hello client\n>>>");
-  await crowd(peer, client, peer.from);
-  client.write([...KEPT, "bye", ""].join("\n"));
-  for (const line of [...KEPT, "bye"]) await peer.receives(line);
-  await peer.send("bye");
-  const shown = ["hello client", ...KEPT, "bye"].map((text) => `${text}\n>>>`);
-  await client.prints(`>>>${shown.join("")}`);
+  await crowd(client, peer, "");
 }, { skip: NOT_LINUX });

@@ -6,7 +6,6 @@ import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { idle, NOT_LINUX } from "../support/linux.ts";
-import { NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
 import {
   all,
   kinds,
@@ -15,17 +14,17 @@ import {
   runtimes,
   share,
 } from "../support/on.ts";
-import { play } from "../support/play.ts";
+import { pair, play } from "../support/play.ts";
 import {
   bound,
-  commandOf,
   emptyFolder,
   freePort,
   HERE,
   HOSTS,
+  inShell,
+  ours,
   Program,
   PROJECT,
-  serve,
   start,
   type Test,
 } from "../support/program.ts";
@@ -33,17 +32,7 @@ import { NO_IPV6, openPeer } from "../support/wire.ts";
 
 // ---- Arguments ----
 
-const NO_PORTS = [
-  "abc",
-  "-1",
-  "0",
-  "65536",
-  "1.5",
-  "",
-  "1e3",
-  " 6000",
-  "6000 ",
-];
+const NO_PORTS = ["abc", "-1", "0", "65536", "1.5", "", "1e3", " 6000"];
 const NO_HOSTS = ["--verbose", "6000", ""];
 
 /** The program ends at once, with one line on stderr. */
@@ -84,13 +73,6 @@ on(kinds, "a host or port that cannot be had", async (t, runtime) => {
   }));
 });
 
-on(kinds, "127.0.0.1 6000 by default", async (t, runtime) => {
-  const there = (await openNamespace(t)).of(runtime);
-  const server = await bound(start(t, there, "server.ts"), 6000);
-  const client = start(t, there, "client.ts");
-  await play({ server, client })`${greeting("127.0.0.1")}`;
-}, { skip: NO_NAMESPACES });
-
 const greeting = (address: string) => `
   client > >>>
   client < hello server
@@ -100,22 +82,22 @@ const greeting = (address: string) => `
   client > hello client
   client > >>>`;
 
-on(kinds, "hosts of every kind", async (t, runtime) => {
+on(runtimes, "hosts of every kind", async (t, runtime) => {
   for (const [host, spelling, shown] of HOSTS) {
     if (host.includes("::") && NO_IPV6) continue;
-    const server = await serve(t, runtime, "server.ts", host);
-    const client = start(t, runtime, "client.ts", spelling, server.port);
-    await play({ server, client })`${greeting(shown)}`;
+    const cast = await pair(t, runtime, [host, spelling]);
+    await play(cast)`${greeting(shown)}`;
   }
 });
 
 // ---- Streams and signals ----
 
-/** A client as this line of a shell, which says on stderr how it ended. */
-function inShell(t: Test, runtime: Runtime, line: string, port: number) {
-  const script = `trap : INT TERM HUP; ${line}; echo "exit $?" >&2`;
-  const command = commandOf(runtime, "client.ts", HERE, port);
-  return new Program(t, ["sh", "-c", script, "sh", ...command]);
+/** A client in this line of a shell, which says on stderr how it ended. */
+async function openClient(t: Test, runtime: Runtime, line: string) {
+  const peer = await openPeer(t);
+  const command = ours(runtime)("client", peer.port);
+  const all = `trap : INT TERM HUP; ${line}; echo "exit $?" >&2`;
+  return { peer, client: new Program(t, inShell(all, command)) };
 }
 
 const STREAMS = [
@@ -127,7 +109,7 @@ const STREAMS = [
 
 for (const [line, stdout, stderr] of STREAMS) {
   on(kinds, `a client: ${line}`, async (t, runtime) => {
-    const client = inShell(t, runtime, line, await freePort());
+    const { client } = await openClient(t, runtime, line);
     await client.exits();
     assert.match(client.stderr, stderr);
     assert.equal(client.stdout, stdout);
@@ -135,10 +117,9 @@ for (const [line, stdout, stderr] of STREAMS) {
 }
 
 on(runtimes, "a client whose stdout goes away", async (t, runtime) => {
-  const peer = await openPeer(t);
   const head = "{ head -c 3; exec <&-; echo gone >&2; }";
   const line = `{ "$@"; echo "exit $?" >&2; } | ${head}`;
-  const client = inShell(t, runtime, line, peer.port);
+  const { peer, client } = await openClient(t, runtime, line);
   await play({ client })`
     client > >>>
     client ! gone
@@ -149,25 +130,22 @@ on(runtimes, "a client whose stdout goes away", async (t, runtime) => {
   assert.match(client.stderr, /^gone\n.*EPIPE.*\nexit 1\nexit 0\n$/);
 });
 
-const CONTROL = "\x1b".repeat(65_507);
-
 on(runtimes, "a slow reader of stdout gets all", async (t, runtime) => {
-  const peer = await openPeer(t);
-  const command = commandOf(runtime, "client.ts", HERE, peer.port);
-  const client = new Program(t, command, { unread: true });
-  client.end("hello server\n");
-  await peer.receives("hello server");
-  await peer.send(CONTROL); // more than a pipe holds
-  await idle(client.pid); // it has printed as much as the pipe holds
-  client.read();
-  assert.equal(await client.exits(), 0);
+  // The client gets one line; another one tells the reader of its pipe to go.
+  const line = 'exec 3<&0; echo hello | "$@" | { read go <&3; cat; }';
+  const { peer, client } = await openClient(t, runtime, line);
+  await peer.receives("hello");
+  await peer.send("\x1b".repeat(65_507)); // is shown as more than a pipe holds
+  await idle(client.pid);
+  client.send("go");
+  await client.exits();
   assert.equal(client.stdout, `>>>${"\\u{1b}".repeat(65_507)}\n>>>`);
+  assert.equal(client.stderr, "exit 0\n");
 }, { skip: NOT_LINUX });
 
 for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
   on(runtimes, `${name} is ${code}`, async (t, runtime) => {
-    const peer = await openPeer(t);
-    const client = inShell(t, runtime, '"$@"', peer.port);
+    const { peer, client } = await openClient(t, runtime, '"$@"');
     client.send("hello");
     await peer.receives("hello"); // it waits for the reply
     client.signal(name);
@@ -178,46 +156,34 @@ for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
 
 // ---- The files ----
 
-const SCRIPTS = [
-  "server.ts",
-  "client.ts",
-  "group/server.ts",
-  "group/client.ts",
-];
+const PAIR = ["server.ts", "client.ts"];
+const SCRIPTS = [...PAIR, "group/server.ts", "group/client.ts"];
 const text = (script: string) => readFileSync(join(PROJECT, script), "utf8");
 
 on(runtimes, "each script alone in a folder", async (t, runtime) => {
-  const alone = (script: string, ...args: (string | number)[]) => {
+  const alone = (script: string, ...args: string[]) => {
     const cwd = emptyFolder(t);
     copyFileSync(join(PROJECT, script), join(cwd, "copy.ts"));
-    const command = [...runtime.command, "copy.ts", ...args.map(String)];
+    const command = [...runtime.command, "copy.ts", ...args];
     return new Program(t, command, { cwd });
   };
   const [one, two] = [await freePort(), await freePort()];
-  const server = await bound(alone("server.ts", HERE, one), one);
-  await play({ server, client: alone("client.ts", HERE, one) })`${
-    greeting(HERE)
-  }`;
-  const hub = await bound(alone("group/server.ts", HERE, two), two);
-  await play({ hub, alice: alone("group/client.ts", "alice", HERE, two) })`
-    hub alice > * alice joined (1 here)
-    alice < /quit
-    hub > * alice left (0 here)
-    alice exits 0`;
+  const server = await bound(alone("server.ts", HERE, `${one}`), one);
+  const client = alone("client.ts", HERE, `${one}`);
+  await play({ server, client })`${greeting(HERE)}`;
+  const hub = await bound(alone("group/server.ts", HERE, `${two}`), two);
+  const alice = alone("group/client.ts", "alice", HERE, `${two}`);
+  await play({ hub, alice })`hub alice > * alice joined (1 here)`;
 });
 
 test("a script needs nothing but Node", () => {
-  for (const script of SCRIPTS) {
-    const imports = text(script).matchAll(
-      /\b(?:from|import|require)\W*"(.*?)"/g,
-    );
-    for (const [, name] of imports) assert.match(name!, /^node:/, script);
-  }
+  const other = /\b(from|import|require)\W*"(?!node:)/;
+  assert.deepEqual(SCRIPTS.filter((script) => other.test(text(script))), []);
 });
 
 // So most tests drive one of the two only.
 test("what the pair repeats is the same text in both, and short", () => {
-  const [server = "", client = ""] = SCRIPTS.map(text);
+  const [server = "", client = ""] = PAIR.map(text);
   const repeated = (script: string) => script.split("// ---- The socket")[1];
   assert(repeated(server));
   assert.equal(repeated(client), repeated(server));

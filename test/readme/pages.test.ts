@@ -3,16 +3,17 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { like } from "../support/play.ts";
-import { emptyFolder, PROJECT } from "../support/program.ts";
+import { PROJECT } from "../support/program.ts";
 import {
   bare,
   cells,
   fileText,
+  folderOf,
   type Page,
   pages,
   pairs,
@@ -22,8 +23,7 @@ import {
 } from "./pages.ts";
 
 const blocksOf = (wanted: string) =>
-  pages.flatMap(({ blocks }) => blocks)
-    .filter(({ language }) => language === wanted);
+  pages.flatMap(({ blocks }) => blocks.filter((b) => b.language === wanted));
 
 test("both languages have the same headings, blocks and rows", () => {
   const heads = ({ prose }: Page) =>
@@ -39,8 +39,8 @@ test("both languages have the same headings, blocks and rows", () => {
         .replace(/"[^"]*"/g, '""'),
     ]);
   for (const [english, chinese] of pairs) {
-    for (const  of of[heads, rows, code]) {
-      assert.deepEqual(of(chinese), of(english), chinese.file);
+    for (const all of [heads, rows, code]) {
+      assert.deepEqual(all(chinese), all(english), chinese.file);
     }
   }
 });
@@ -61,15 +61,10 @@ test("each step is at most 12 changed lines a file, and compiles", (t) => {
     const changed = text.match(/^[+-](?=.)/gm)!.length;
     assert(changed <= 12, `${place}: ${changed} lines`);
   }
-  const cwd = emptyFolder(t);
-  symlinkSync(join(PROJECT, "node_modules"), join(cwd, "node_modules"));
-  const own = ["package.json", "tsconfig.json"]
-    .map((name) => [name, fileText(name)] as const);
   for (const page of pairs[0]!) {
-    for (const [name, text] of [...own, ...Object.entries(steps(page))]) {
-      writeFileSync(join(cwd, name), text);
-    }
-    const tsc = join(PROJECT, "node_modules/typescript/bin/tsc");
+    const cwd = folderOf(t, ["package.json", "tsconfig.json"], steps(page));
+    symlinkSync(join(PROJECT, "node_modules"), join(cwd, "node_modules"));
+    const tsc = "node_modules/typescript/bin/tsc";
     const { status, stdout } = spawnSync(process.execPath, [tsc], { cwd });
     assert.equal(status, 0, `${stdout}`);
   }
@@ -85,8 +80,8 @@ test("the group's page explains every message of its scripts, no other", () => {
   for (const { prose, file } of pairs[1]!) {
     const explained = prose.flatMap(({ line }) => spans(cells(line)[0] ?? ""));
     for (const message of messages) {
-      const isThere = explained.some((span) => message.test(span));
-      assert(isThere, `${file} does not explain ${message}`);
+      const isKnown = explained.some((span) => message.test(span));
+      assert(isKnown, `${file} does not explain ${message}`);
     }
     for (const span of explained.filter((span) => /^\* [^T]/.test(span))) {
       assert(messages.some((one) => one.test(span)), `${file}: ${span}?`);
@@ -96,8 +91,7 @@ test("the group's page explains every message of its scripts, no other", () => {
 
 test("the numbers on the group's page are the scripts'", () => {
   for (const name of "DATAGRAM TEXT NEWS KEPT".split(" ")) {
-    const [, value = "?"] = RegExp(`^const ${name} = (\\d+);`, "m")
-      .exec(group) ?? [];
+    const [value] = group.match(RegExp(`(?<=^const ${name} = )\\d+`, "m"))!;
     for (const { text, file } of pairs[1]!) {
       assert.match(text, RegExp(`\\b${value}\\b`), `${file}: ${name}`);
     }
@@ -111,16 +105,15 @@ const anchors = (file: string) =>
       .replace(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, "").replaceAll(" ", "-")
   );
 
+const isThere = (path: string) => existsSync(join(PROJECT, path));
+
 test("the files, scripts and headings that a page names exist", () => {
   const { scripts } = JSON.parse(fileText("package.json"));
   for (const { file, prose } of pages) {
     for (const { place, line } of prose) {
       for (const word of spans(line).join(" ").split(" ")) {
         if (!/^[\w/-]+\.(ts|json)$|^test\/\S+$/.test(word)) continue;
-        assert(
-          existsSync(join(PROJECT, word)),
-          `${place}: there is no ${word}`,
-        );
+        assert(isThere(word), `${place}: there is no ${word}`);
       }
       for (const [, name = ""] of line.matchAll(/npm run ([\w:-]+)/g)) {
         assert(name in scripts, `${place}: there is no npm run ${name}`);
@@ -130,7 +123,7 @@ test("the files, scripts and headings that a page names exist", () => {
         if (to.startsWith("https:")) continue;
         const [path, anchor] = to.split("#");
         const target = path ? join(file, "..", path) : file;
-        assert(existsSync(join(PROJECT, target)), `${place}: ${to}`);
+        assert(isThere(target), `${place}: ${to}`);
         if (anchor) assert(anchors(target).includes(anchor), `${place}: ${to}`);
       }
     }

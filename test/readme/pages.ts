@@ -2,9 +2,9 @@
 // what becomes of a script when a page's changes are made to it.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { PROJECT } from "../support/program.ts";
+import { emptyFolder, PROJECT, type Test } from "../support/program.ts";
 
 /** A fenced block: ```language mark */
 interface Block {
@@ -74,8 +74,10 @@ function change(script: string, { place, text }: Block): string {
   return lines.join("\n");
 }
 
+type Texts = Record<string, string>; // by the files' names
+
 /** The scripts of steps 2 to 4, by the changes on a page. */
-export function steps({ blocks }: Page): Record<string, string> {
+export function steps({ blocks }: Page): Texts {
   const [server, client] = [fileText("server.ts"), fileText("client.ts")];
   const changes = blocks.filter(({ language }) => language === "diff");
   assert.equal(changes.length, 4);
@@ -86,4 +88,14 @@ export function steps({ blocks }: Page): Record<string, string> {
     "client.ts": change(client, receive),
     "hub.ts": change(change(server, both), hub),
   };
+}
+
+/** A folder with copies of the project's files, and with others. */
+export function folderOf(t: Test, copies: string[], others: Texts): string {
+  const folder = emptyFolder(t);
+  const all = copies.map((name) => [name, fileText(name)] as const);
+  for (const [name, text] of [...all, ...Object.entries(others)]) {
+    writeFileSync(join(folder, name), text);
+  }
+  return folder;
 }

@@ -2,15 +2,13 @@
 // transcripts, the lesson's steps; and what may go wrong goes wrong.
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { socketOf } from "../support/linux.ts";
 import { NO_NAMESPACES, openNamespace } from "../support/namespace.ts";
 import { all, kinds, on, type Runtime } from "../support/on.ts";
-import { emptyFolder, Program, type Test, until } from "../support/program.ts";
+import { Program, type Test, until } from "../support/program.ts";
 import { Terminal } from "../support/terminal.ts";
-import { cells, fileText, pages, pairs, spans, steps, table } from "./pages.ts";
+import { cells, folderOf, pages, pairs, spans, steps, table } from "./pages.ts";
 
 const TIME = { timeout: 60_000, skip: NO_NAMESPACES } as const;
 const NAMES = { npx: "tsx", node: "Node", bun: "Bun", deno: "Deno" };
@@ -26,14 +24,9 @@ function wordsOf(command: string, other?: Runtime): string[] {
 
 /** A network of a test's own, in which all ports are as printed. */
 async function openDesk(t: Test, language = 0) {
-  const { of } = await openNamespace(t);
-  const enter = of({ name: "", version: "", command: [] }).command;
-  const [pid] = enter.slice(2); // nsenter --target PID
-  const listens = (port: number) => socketOf(port, Number(pid));
-  const folder = emptyFolder(t);
-  for (const [name, text] of Object.entries(steps(pairs[0]![language]!))) {
-    writeFileSync(join(folder, name), text);
-  }
+  const { enter, pid } = await openNamespace(t);
+  const listens = (port: number) => socketOf(port, pid);
+  const folder = folderOf(t, [], steps(pairs[0]![language]!));
   /** Type a command; STEP/ is the folder with the scripts of the steps. */
   async function type(command: string, runtime?: Runtime) {
     const words = wordsOf(command.replace("STEP", folder), runtime);
@@ -66,7 +59,12 @@ for (const command of new Set(commands)) {
 
 // ---- Transcripts ----
 
-const SERVER = "server $ npx tsx server.ts";
+const PAIR = `
+    server $ npx tsx server.ts
+    network $
+    client $ npx tsx client.ts 127.0.0.1 7000
+    client < hello server
+    server < hello client`;
 const HUB = `
     server $ npx tsx STEP/hub.ts
     network $
@@ -88,21 +86,14 @@ const GROUP = `
 
 /** Who starts what ($; nothing: the page's last network), types (<), sees (>). */
 const SCENES: Record<string, string> = {
-  "pair-server pair-client": `${SERVER}
+  "pair-server pair-client": `
+    server $ npx tsx server.ts
     client $ npx tsx client.ts
     client < hello server
     server < hello client`,
-  "dropped-client": `${SERVER}
-    network $
-    client $ npx tsx client.ts 127.0.0.1 7000
-    client < hello server
-    server < hello client
+  "dropped-client": `${PAIR}
     client < are you there?`,
-  "repeated-server repeated-client": `${SERVER}
-    network $
-    client $ npx tsx client.ts 127.0.0.1 7000
-    client < hello server
-    server < hello client
+  "repeated-server repeated-client": `${PAIR}
     client < how are you?
     server < you said that already`,
   "order-alice order-bob": `${HUB}
@@ -122,11 +113,11 @@ const SCENES: Record<string, string> = {
     alice < /quit`,
 };
 
-async function perform(
-  desk: Awaited<ReturnType<typeof openDesk>>,
-  scene: string,
-  { network = "", runtime = undefined as Runtime | undefined } = {},
-) {
+type How = { language?: number; network?: string; runtime?: Runtime };
+
+async function perform(t: Test, scene: string, how: How) {
+  const { language, network = "", runtime } = how;
+  const desk = await openDesk(t, language);
   const cast: Record<string, Terminal> = {};
   const acts = scene.matchAll(/(\w+) ([$<>]) ?(.*)/g);
   for (const [, who = "", act, text = ""] of acts) {
@@ -164,7 +155,7 @@ for (const [names, scene] of Object.entries(SCENES)) {
     const these = transcripts.filter(({ mark }) =>
       names.split(" ").includes(mark)
     );
-    const cast = await perform(await openDesk(t), scene, these[0]);
+    const cast = await perform(t, scene, { network: these[0]!.network });
     for (const { place, mark, text } of these) {
       const one = cast[mark.split("-")[1]!]!;
       await one.until(() => withoutPorts(one.text) === withoutPorts(text))
@@ -189,8 +180,7 @@ on(kinds, "a bot answers all but bots", async (t, runtime) => {
     one > bot: back at two
     bot > : hello again`;
   for (const language of [0, 1]) {
-    const desk = await openDesk(t, language);
-    const { two } = await perform(desk, scene, { runtime });
+    const { two } = await perform(t, scene, { language, runtime });
     assert.doesNotMatch(two!.text, /back/);
   }
 }, TIME);
@@ -207,12 +197,12 @@ on(kinds, "both at any time", async (t, runtime) => {
     server > : two
     server < three
     client > three`;
-  await perform(await openDesk(t), scene, { runtime });
+  await perform(t, scene, { runtime });
 }, TIME);
 
 // ---- When it does not work ----
 
-/** While a server has port 6000: a command, its input or own.ts or package.json */
+/** While a server has port 6000: a command; own.ts, package.json or a line. */
 const RUNS: Record<string, [string, string?]> = {
   "no reply from 127.0.0.1:6000 yet": ["npx tsx client.ts", "hello"],
   EADDRINUSE: ["npx tsx server.ts"],
@@ -246,15 +236,10 @@ for (const [message, [command, given = ""]] of Object.entries(RUNS)) {
     if (words[0] === "") return t.skip("no such runtime here");
     const { enter, type } = await openDesk(t);
     await type("npx tsx server.ts");
-    const cwd = emptyFolder(t);
-    for (const name of ["server.ts", "client.ts"]) {
-      writeFileSync(join(cwd, name), fileText(name));
-    }
-    const file = command.includes("own.ts") ? "own.ts" : "package.json";
-    const isSaid = command.includes("client.ts");
-    if (given && !isSaid) writeFileSync(join(cwd, file), given);
+    const file = command === "node server.ts" ? "package.json" : "own.ts";
+    const cwd = folderOf(t, ["server.ts", "client.ts"], { [file]: given });
     const program = new Program(t, [...enter, ...words], { cwd });
-    if (isSaid) program.send(given);
+    program.send(given);
     await until(() => program.stderr.includes(message), () => program.stderr);
   });
 }

@@ -35,17 +35,16 @@ export async function openNamespace(t: Test) {
     .concat("--user", "--net", "--preserve-credentials", "--")
     // We are root in here: /tmp may have files of tsx that are the real one's.
     .concat("env", `TMPDIR=${emptyFolder(t)}`);
-  return {
-    /** The same runtime, in here. */
-    of: (runtime: Runtime): Runtime => ({
-      ...runtime,
-      command: [...enter, ...runtime.command],
-    }),
-    /** Send from an address and port that are not ours. */
-    forge: async (host: string, port: number, to: number, text: string) => {
-      const python = [...enter, "python3", "-c", FORGE];
-      const args = [host, `${port}`, `${to}`, text];
-      await new Program(t, [...python, ...args]).exits();
-    },
-  };
+
+  /** The same runtime, in here. */
+  function of(runtime: Runtime): Runtime {
+    return { ...runtime, command: [...enter, ...runtime.command] };
+  }
+
+  /** Send from an address and port that are not ours. */
+  async function forge(host: string, port: number, to: number, text: string) {
+    const python = [...enter, "python3", "-c", FORGE];
+    await new Program(t, [...python, host, `${port}`, `${to}`, text]).exits();
+  }
+  return { enter, pid: holder.pid, of, forge };
 }

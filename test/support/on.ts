@@ -29,20 +29,22 @@ const TABLE: [string, string, string, string[], RegExp][] = [
   ["Deno 2.7", "DENO27", "deno", DENO, /^2\.7\./],
 ];
 
-const known: Runtime[] = TABLE.map(
+const known = TABLE.map(
   ([name, variable, onPath, args, wanted]) => {
     const program = process.env[variable] ?? onPath;
     const { stdout } = spawnSync(program, ["--version"], { encoding: "utf8" });
     const found = /\d+\.\d+\.\d+/.exec(stdout ?? "")?.[0] ?? "";
     const version = wanted.test(found) ? found : "";
-    return { name, version, command: [program, ...args] };
+    return { name, variable, version, command: [program, ...args] };
   },
 );
 
-export const missing = known.filter(({ version }) => version === "");
+/** Such as "Bun (BUN)": that program is not on PATH, and not in this variable. */
+export const missing = known.filter(({ version }) => version === "")
+  .map(({ name, variable }) => `${name} (${variable})`);
 
 /** All that are here: the six, and the oldest ones that the page promises. */
-export const all = known.filter(({ version }) => version !== "");
+export const all: Runtime[] = known.filter(({ version }) => version !== "");
 export const runtimes = all.filter(({ name }) => !/\d\.\d/.test(name));
 
 /** One of each kind, or what there is: for what all Nodes do alike. */
@@ -68,11 +70,6 @@ export function share<Row>(rows: Row[], runtime: Runtime, of: Runtime[]) {
 export function needed(what: string, { status }: SpawnSyncReturns<Buffer>) {
   return status === 0 || process.env["CI"] ? false : `needs ${what}`;
 }
-
-export const NO_PYTHON = needed(
-  "Python 3",
-  spawnSync("python3", ["--version"]),
-);
 
 /** Run one test on each of these runtimes. */
 export function on(

@@ -58,10 +58,7 @@ async function perform(cast: Cast<Actor>, scene: string) {
       else if (act === "ends") one.end!();
       else if (act === "exits") assert.equal(`${await one.exits!()}`, text);
       else {
-        const story = () => {
-          const stderr = one.errors?.join("\n");
-          return `${name} ${act} ${text}${stderr && `, on stderr: ${stderr}`}`;
-        };
+        const story = () => `${line} (${name}'s stderr: ${one.errors})`;
         await until(() => lines.length > 0, story);
         assert.match(lines.shift()!, like(text), line);
       }
@@ -72,37 +69,22 @@ async function perform(cast: Cast<Actor>, scene: string) {
   }
 }
 
-/** The pair: a server on this runtime, and clients at their first prompts. */
-export async function pair(t: Test, runtime: Runtime, ...names: string[]) {
-  const server = await serve(t, runtime, "server.ts");
-  const cast: Cast = { server };
+/** A server on this runtime, by its host, and a client on another one, to it. */
+export async function pair(t: Test, on: Runtime, [host, to] = [HERE, HERE]) {
+  const server = await serve(t, on, "server.ts", host);
+  const client = start(t, other(on), "client.ts", to, server.port);
+  return { server, client };
+}
+
+/** A hub on this runtime and members, each on another one, whom all see join. */
+export async function group(t: Test, runtime: Runtime, ...names: string[]) {
+  const hub = await serve(t, runtime, "group/server.ts");
+  const cast: Cast = { hub };
   for (const [i, name] of names.entries()) {
-    const on = i === 0 ? runtime : other(runtime, i);
-    cast[name] = start(t, on, "client.ts", HERE, server.port);
-    await play(cast)`${name} > >>>`;
+    const on = other(runtime, i + 1);
+    cast[name] = start(t, on, "group/client.ts", name, HERE, hub.port);
+    const all = Object.keys(cast).join(" ");
+    await play(cast)`${all} > * ${name} joined (${i + 1} here)`;
   }
   return cast;
-}
-
-/** A hub on this runtime and members, each on another one, who have joined. */
-export async function group(t: Test, runtime: Runtime, ...names: string[]) {
-  const cast: Cast = { hub: await serve(t, runtime, "group/server.ts") };
-  for (const name of names) await joins(t, cast, name, runtime);
-  return cast;
-}
-
-/** One more member, whom all see. */
-export async function joins(
-  t: Test,
-  cast: Cast,
-  name: string,
-  than: Runtime,
-): Promise<Program> {
-  const count = Object.keys(cast).length;
-  const { port } = cast["hub"]!;
-  const on = other(than, count);
-  cast[name] = start(t, on, "group/client.ts", name, HERE, port);
-  const all = Object.keys(cast).join(" ");
-  await play(cast)`${all} > * ${name} joined (${count} here)`;
-  return cast[name];
 }

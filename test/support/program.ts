@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { NOT_LINUX, socketOf } from "./linux.ts";
 import type { Runtime } from "./on.ts";
+import type { Terminal } from "./terminal.ts";
 
 export const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 export const HERE = "127.0.0.1";
@@ -43,7 +44,11 @@ export const ENVIRONMENT = {
 // ---- Waiting: whoever gets something stirs, and all who wait look again ----
 
 const waiting = new Set<() => void>();
-export const stir = () => waiting.forEach((look) => look());
+export function stir() {
+  waiting.forEach((look) => look());
+  waiting.clear();
+}
+setInterval(stir, 50).unref(); // ms, for what nobody tells of
 
 /** Wait until this is true; after so many ms the test fails, with the story. */
 export async function until(
@@ -51,25 +56,12 @@ export async function until(
   story: () => string,
   ms = 10_000,
 ) {
-  let [timer, limit]: NodeJS.Timeout[] = [];
-  let look = () => {};
-  await new Promise<void>((resolve, reject) => {
-    look = () => {
-      try {
-        if (done()) resolve();
-      } catch (error) {
-        reject(error);
-      }
-    };
-    const fail = () => reject(Error(`${ms / 1000} s in vain: ${story()}`));
-    [timer, limit] = [setInterval(look, 50), setTimeout(fail, ms)];
-    waiting.add(look);
-    look();
-  }).finally(() => {
-    waiting.delete(look);
-    clearInterval(timer);
-    clearTimeout(limit);
-  });
+  const end = performance.now() + ms;
+  while (!done()) {
+    const isLate = performance.now() > end;
+    if (isLate) throw Error(`${ms / 1000} s in vain: ${story()}`);
+    await new Promise<void>((look) => waiting.add(look));
+  }
 }
 
 // ---- The end: no test has to see to it ----
@@ -111,19 +103,15 @@ export class Program {
   readonly pid: number; // of the process group
   readonly #child: ChildProcessWithoutNullStreams;
 
-  constructor(
-    t: Test,
-    command: string[],
-    { cwd = PROJECT, unread = false } = {},
-  ) {
+  constructor(t: Test, command: string[], { cwd = PROJECT } = {}) {
     const [file = "", ...args] = command;
     this.#child = spawn(file, args, { cwd, env: ENVIRONMENT, detached: true });
     this.#child.on("error", () => {}); // there is no such program
     assert(this.#child.pid, `cannot start ${file}`);
     this.pid = endWith(t, this.#child.pid);
     this.#child.stdin.on("error", () => {}); // it has ended: its code tells
+    this.#take("stdout", this.shown);
     this.#take("stderr", this.errors);
-    if (!unread) this.read();
     this.#child.on("close", (code) => {
       this.code = code;
       stir();
@@ -142,11 +130,6 @@ export class Program {
       if (stream === "stdout") this.times.push(...parts.map(() => now));
       stir();
     });
-  }
-
-  /** Read stdout, if it was started unread: from now on. */
-  read() {
-    this.#take("stdout", this.shown);
   }
 
   /** A line of input. */
@@ -168,20 +151,19 @@ export class Program {
   }
 
   async until(done: () => unknown, ms?: number) {
-    const story = () => {
-      const [out, err] = [this.stdout.slice(-300), this.stderr.slice(-900)];
-      return `stdout ends ${JSON.stringify(out)}, stderr ${
-        JSON.stringify(err)
-      }`;
-    };
+    const story = () =>
+      `the ends of stdout and stderr are ` +
+      JSON.stringify([this.stdout.slice(-300), this.stderr.slice(-900)]);
     await until(() => done() || this.code !== undefined, story, ms);
     assert(done(), `it ended too early: ${story()}`);
   }
 
-  /** Wait until all of stdout is this. */
+  /** Wait until all of stdout is this, or fail with the first other line. */
   async prints(text: string, ms?: number) {
     await this.until(() => this.stdout.length >= text.length, ms);
-    assert.equal(this.stdout, text);
+    const [shown, wanted] = [this.stdout.split("\n"), text.split("\n")];
+    const at = shown.findIndex((line, i) => line !== wanted[i]);
+    assert.deepEqual([at, shown[at]], [at, wanted[at]]);
   }
 
   /** Wait for its end, and that of all that have its pipes. */
@@ -192,21 +174,27 @@ export class Program {
 }
 
 /** What stands on the command line to run a script of the project. */
-export function commandOf(
-  { command }: Runtime,
-  script: string,
-  ...args: Word[]
-): string[] {
-  return [...command, join(PROJECT, script), ...args.map(String)];
+export function commandOf(on: Runtime, script: string, ...args: Word[]) {
+  return [...on.command, join(PROJECT, script), ...args.map(String)];
 }
 
-export function start(
-  t: Test,
-  runtime: Runtime,
-  script: string,
-  ...args: Word[]
-): Program {
-  return new Program(t, commandOf(runtime, script, ...args));
+/** The same of one of the pair, "server" or "client". */
+export const ours = (runtime: Runtime) => (role: string, port: number) =>
+  commandOf(runtime, `${role}.ts`, HERE, port);
+
+/** The same of the Python on the page. */
+export function python(role: string, port: number): string[] {
+  const page = readFileSync(join(PROJECT, "README.md"), "utf8");
+  const [, code = ""] = page.split("```python " + role + "\n");
+  return ["python3", "-c", code.split("```")[0]!.replace("6000", `${port}`)];
+}
+
+/** A command in this line of a shell, as "$@". */
+export const inShell = (line: string, command: string[]) =>
+  ["sh", "-c", line, "sh"].concat(command);
+
+export function start(t: Test, on: Runtime, script: string, ...args: Word[]) {
+  return new Program(t, commandOf(on, script, ...args));
 }
 
 // ---- Ports ----
@@ -230,25 +218,17 @@ export async function freePort(): Promise<number> {
 }
 
 /** Wait until a program, in pipes or on a terminal, listens on this port. */
-export async function bound<One extends Listener>(one: One, port: number) {
+export async function bound<T extends Program | Terminal>(
+  one: T,
+  port: number,
+) {
   if (NOT_LINUX) await pause(1500); // nothing there tells us
   else await one.until(() => socketOf(port, one.pid));
   return Object.assign(one, { port });
 }
 
-interface Listener {
-  pid: number;
-  until(done: () => unknown): Promise<void>;
-}
-
 /** Start a server on a free port, and wait until it listens. */
-export async function serve(
-  t: Test,
-  runtime: Runtime,
-  script: string,
-  host: string = HERE,
-): Promise<Program> {
+export async function serve(t: Test, on: Runtime, script: string, host = HERE) {
   const port = await freePort();
-  const server = start(t, runtime, script, host, port);
-  return await bound(server, port);
+  return await bound(start(t, on, script, host, port), port);
 }

@@ -6,18 +6,16 @@ import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { networkInterfaces } from "node:os";
-import { HERE, stir, type Test, until } from "./program.ts";
+import type { Runtime } from "./on.ts";
+import { HERE, serve, start, stir, type Test, until } from "./program.ts";
 
 const addresses = Object.values(networkInterfaces()).flat();
-/** Why a test of it is skipped, or "". */
-export const NO_IPV6 = addresses.some((one) => one?.address === "::1")
-  ? ""
-  : "this machine has no IPv6";
+export const NO_IPV6 = !addresses.some((one) => one?.address === "::1");
 
-/** An actor in a scene, too: it sends to whoever wrote last. */
+/** An actor in a scene, too. */
 export class Peer {
   shown: string[] = []; // datagrams that nobody has looked at yet
-  from = 0; // the port of the newest
+  from = 0; // the port of the newest, to which it sends
   readonly port: number;
   readonly #socket: Socket;
 
@@ -60,11 +58,25 @@ export async function openSocket(t: Test, address = HERE, port = 0) {
   socket.on("close", () => open = false);
   t.after(() => open && socket.close());
   await once(socket.bind(port, address), "listening");
-  return socket.unref();
+  return socket;
 }
 
 export async function openPeer(t: Test, address?: string, port?: number) {
   return new Peer(await openSocket(t, address, port));
+}
+
+/** A client, and its server: a socket of the test's own. */
+export async function clientOf(t: Test, runtime: Runtime) {
+  const peer = await openPeer(t);
+  return { peer, client: start(t, runtime, "client.ts", HERE, peer.port) };
+}
+
+/** A server, and a socket of the test's own to talk to it. */
+export async function serverOf(t: Test, runtime: Runtime) {
+  const server = await serve(t, runtime, "server.ts");
+  const peer = await openPeer(t);
+  peer.from = server.port;
+  return { peer, server };
 }
 
 /** One that speaks the group's protocol by itself, as a client.ts does. */
