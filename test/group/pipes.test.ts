@@ -1,25 +1,23 @@
-// The group in pipes: a conversation as the page shows it, all of it; what the
-// two scripts refuse, and how they end.
+// The group in pipes: a conversation as the page shows it, all of it, and how
+// the two scripts end.
 
 import assert from "node:assert/strict";
 import type { Buffer } from "node:buffer";
 import { idle, memory, NOT_LINUX } from "../support/linux.ts";
-import { all, kinds, on, other, share } from "../support/on.ts";
-import { group, like, play } from "../support/play.ts";
+import { all, kinds, on, other } from "../support/on.ts";
+import { group, play } from "../support/play.ts";
 import {
   bound,
   commandOf,
   freePort,
   HERE,
-  HOSTS,
+  inShell,
   Program,
   serve,
   start,
-  type Test,
   until,
-  type Word,
 } from "../support/program.ts";
-import { NO_IPV6, openPeer, openSocket } from "../support/wire.ts";
+import { openPeer, openSocket } from "../support/wire.ts";
 
 const [HUB, MEMBER] = ["group/server.ts", "group/client.ts"] as const;
 const LONGEST = "汉".repeat(333) + "x";
@@ -89,7 +87,7 @@ on(kinds, "a pipe of 12,000 lines", async (t, runtime) => {
 on(kinds, "a pipe of two million lines waits", async (t, runtime) => {
   const hub = await openPeer(t);
   const command = commandOf(runtime, MEMBER, "alice", HERE, hub.port);
-  const alice = inShell(t, 'seq 2000000 | "$@"', command);
+  const alice = new Program(t, inShell('seq 2000000 | "$@"', command));
   await until(() => hub.shown.length > 0, () => "no request");
   await idle(alice.pid);
   const size = memory(alice.pid);
@@ -110,74 +108,6 @@ on(kinds, "what no hub should send", async (t, runtime) => {
   await play({ alice })`
     alice ! * you are alice2
     alice > bob: \\u{1b}[2J\\u{202e}`;
-});
-
-// ---- What they refuse ----
-
-const NO_NAMES = ["", "two words", "x".repeat(21), "a:b", "🙂", "-x", "1.2"];
-const NO_PLACES = [
-  ...["6001", ""].map((host) => [host, "6001"]),
-  ...["abc", "-1", "65536", "1.5", "", "1e3", " 6001"].map((no) => [HERE, no]),
-];
-const REFUSED = [
-  ...[[HUB], [MEMBER, "al"]].flatMap((program) =>
-    NO_PLACES.map(([host = "", port = ""]) => ({
-      command: [...program, host, port],
-      says: `not a host and a port from 1 to 65535: "${host}" "${port}"\n`,
-    }))
-  ),
-  ...NO_NAMES.map((name) => ({
-    command: [MEMBER, name],
-    says: `not a name of 1 to 20 letters, digits, _ . -: "${name}"\n`,
-  })),
-];
-
-/** The program ends at once, with nothing but this on stderr. */
-async function refuses(program: Program, code: number, stderr: RegExp) {
-  assert.equal(await program.exits(), code, program.stderr);
-  assert.match(program.stderr, stderr);
-  assert.equal(program.stdout, "");
-}
-
-on(all, "arguments that make no sense", async (t, runtime) => {
-  for (const { command, says } of share(REFUSED, runtime, all)) {
-    const [script = "", ...args] = command;
-    await refuses(start(t, runtime, script, ...args), 2, like(says));
-  }
-});
-
-on(kinds, "a host or port that cannot be had", async (t, runtime) => {
-  const { port } = await openPeer(t);
-  const unknown = "(ENOTFOUND|EAI_AGAIN)";
-  const rows: [script: string, args: Word[], error: string][] = [
-    [HUB, [HERE, port], "EADDRINUSE"],
-    [HUB, ["192.0.2.1", port], "EADDRNOTAVAIL"],
-    [HUB, ["nosuch.invalid", port], unknown],
-    [MEMBER, ["al", "nosuch.invalid", port], unknown],
-  ];
-  for (const [script, args, error] of rows) {
-    const place = args.slice(-2).join(":");
-    const line = RegExp(`^can't use ${place}: .*\\b${error}\\b.*\n$`);
-    await refuses(start(t, runtime, script, ...args), 1, line);
-  }
-});
-
-const conversation = (address: string) => `
-  hub alice > * alice joined (1 here)
-  alice < hello
-  hub > 来自[${address}:PORT]的消息: alice: hello
-  alice > alice: hello
-  alice < /quit
-  hub > * alice left (0 here)
-  alice exits 0`;
-
-on(kinds, "hosts of every kind", async (t, runtime) => {
-  for (const [host, spelling, shown] of HOSTS) {
-    if (host.includes("::") && NO_IPV6) continue;
-    const hub = await serve(t, runtime, HUB, host);
-    const alice = start(t, runtime, MEMBER, "alice", spelling, hub.port);
-    await play({ hub, alice })`${conversation(shown)}`;
-  }
 });
 
 // ---- How they end ----
@@ -212,16 +142,12 @@ on(kinds, "a member leaves on a signal", async (t, runtime) => {
   }
 });
 
-/** The program as this line of a shell has it. */
-const inShell = (t: Test, line: string, command: string[]) =>
-  new Program(t, ["sh", "-c", line, "sh", ...command]);
-
 const READ_ONE_LINE = "{ head -n 1; exec <&-; echo gone >&2; }";
 
 on(kinds, "their output goes away", async (t, runtime) => {
   const port = await freePort();
   const command = commandOf(runtime, HUB, HERE, port);
-  const hub = inShell(t, `"$@" | ${READ_ONE_LINE}`, command);
+  const hub = new Program(t, inShell(`"$@" | ${READ_ONE_LINE}`, command));
   await bound(hub, port);
   const alice = start(t, other(runtime), MEMBER, "alice", HERE, port);
   await play({ hub, alice })`
@@ -229,7 +155,8 @@ on(kinds, "their output goes away", async (t, runtime) => {
     hub ! gone`;
   const joins = (name: string, output: string) => {
     const command = commandOf(runtime, MEMBER, name, HERE, port);
-    return inShell(t, `{ "$@"; echo "exit $?" >&2; } ${output}`, command);
+    const line = `{ "$@"; echo "exit $?" >&2; } ${output}`;
+    return new Program(t, inShell(line, command));
   };
   const bob = joins("bob", `| ${READ_ONE_LINE}`);
   await play({ hub, alice, bob })`
@@ -254,7 +181,8 @@ on(notDeno, "a console that nobody reads", async (t, runtime) => {
   const port = await freePort();
   const later = 'exec 3<&0; "$@" | { read go <&3; cat; }';
   const command = commandOf(runtime, HUB, HERE, port);
-  const hub = await bound(inShell(t, later, command), port);
+  const program = new Program(t, inShell(later, command));
+  const hub = await bound(program, port);
   const alice = start(t, other(runtime), MEMBER, "alice", HERE, port);
   let shown = "* alice joined (1 here)\n";
   for (let i = 0; i < 250; i++) { // more than two pipes hold

@@ -1,5 +1,5 @@
-// How the pair starts, and how it ends: arguments, hosts, signals, and streams
-// that are closed or go nowhere.
+// How the scripts start, and how the pair ends: arguments, hosts, signals, and
+// streams that are closed or go nowhere.
 
 import assert from "node:assert/strict";
 import { copyFileSync, readFileSync } from "node:fs";
@@ -14,17 +14,17 @@ import {
   runtimes,
   share,
 } from "../support/on.ts";
-import { pair, play } from "../support/play.ts";
+import { like, pair, play } from "../support/play.ts";
 import {
   bound,
   emptyFolder,
   freePort,
   HERE,
-  HOSTS,
   inShell,
   ours,
   Program,
   PROJECT,
+  serve,
   start,
   type Test,
 } from "../support/program.ts";
@@ -32,10 +32,32 @@ import { NO_IPV6, openPeer } from "../support/wire.ts";
 
 // ---- Arguments ----
 
+const PAIR = ["server.ts", "client.ts"];
+const SCRIPTS = [...PAIR, "group/server.ts", "group/client.ts"];
+/** The arguments before host and port. */
+const nameOf = (script: string) => script === "group/client.ts" ? ["al"] : [];
+
 const NO_PORTS = ["abc", "-1", "0", "65536", "1.5", "", "1e3", " 6000"];
 const NO_HOSTS = ["--verbose", "6000", ""];
+const NO_PLACES = [
+  ...NO_PORTS.map((port) => [HERE, port]),
+  ...NO_HOSTS.map((host) => [host, "6000"]),
+];
+const NO_NAMES = ["", "two words", "x".repeat(21), "a:b", "🙂", "-x", "1.2"];
+const REFUSED = [
+  ...SCRIPTS.flatMap((script) =>
+    NO_PLACES.map(([host = "", port = ""]) => ({
+      command: [script, ...nameOf(script), host, port],
+      says: `not a host and a port from 1 to 65535: "${host}" "${port}"`,
+    }))
+  ),
+  ...NO_NAMES.map((name) => ({
+    command: ["group/client.ts", name],
+    says: `not a name of 1 to 20 letters, digits, _ . -: "${name}"`,
+  })),
+];
 
-/** The program ends at once, with one line on stderr. */
+/** The program ends at once, with nothing but this line on stderr. */
 async function refuses(program: Program, code: number, line: RegExp) {
   assert.equal(await program.exits(), code, program.stderr);
   assert.match(program.stderr, line);
@@ -43,34 +65,30 @@ async function refuses(program: Program, code: number, line: RegExp) {
   assert.equal(program.stdout, "");
 }
 
-const REFUSED = ["server.ts", "client.ts"].flatMap((script) => [
-  ...NO_PORTS.map((port) => [script, HERE, port] as const),
-  ...NO_HOSTS.map((host) => [script, host, "6000"] as const),
-]);
-
 on(all, "arguments that make no sense", async (t, runtime) => {
   await Promise.all(
-    share(REFUSED, runtime, all).map(([script, host, port]) => {
-      const line =
-        `not a host and a port from 1 to 65535: "${host}" "${port}"\n`;
-      const program = start(t, runtime, script, host, port);
-      return refuses(program, 2, RegExp(`^${line}$`));
+    share(REFUSED, runtime, all).map(({ command, says }) => {
+      const [script = "", ...args] = command;
+      return refuses(start(t, runtime, script, ...args), 2, like(`${says}\n`));
     }),
   );
 });
 
+const UNKNOWN = "(ENOTFOUND|EAI_AGAIN)";
 on(kinds, "a host or port that cannot be had", async (t, runtime) => {
   const { port } = await openPeer(t);
-  const rows = [
-    ["server.ts", HERE, port, "EADDRINUSE"],
-    ["server.ts", "192.0.2.1", port, "EADDRNOTAVAIL"],
-    ["server.ts", "nosuch.invalid", port, "(ENOTFOUND|EAI_AGAIN)"],
-    ["client.ts", "nosuch.invalid", port, "(ENOTFOUND|EAI_AGAIN)"],
-  ] as const;
-  await Promise.all(rows.map(([script, host, port, code]) => {
+  const refused = (script: string, host: string, code: string) => {
+    const program = start(t, runtime, script, ...nameOf(script), host, port);
     const line = RegExp(`^can't use ${host}:${port}: .*\\b${code}\\b.*\n$`);
-    return refuses(start(t, runtime, script, host, port), 1, line);
-  }));
+    return refuses(program, 1, line);
+  };
+  await Promise.all([
+    ...SCRIPTS.map((script) => refused(script, "nosuch.invalid", UNKNOWN)),
+    ...["server.ts", "group/server.ts"].flatMap((script) => [
+      refused(script, HERE, "EADDRINUSE"),
+      refused(script, "192.0.2.1", "EADDRNOTAVAIL"),
+    ]),
+  ]);
 });
 
 const greeting = (address: string) => `
@@ -82,11 +100,27 @@ const greeting = (address: string) => `
   client > hello client
   client > >>>`;
 
+// A host to serve, what its clients have for it, the address that is then shown.
+const HOSTS = [
+  ["0.0.0.0", HERE, HERE],
+  ["::1", "::1", "::1"],
+  ["::", HERE, "::ffff:127.0.0.1"],
+  ["localhost", "localhost", "ANY"],
+] as const;
+
 on(runtimes, "hosts of every kind", async (t, runtime) => {
   for (const [host, spelling, shown] of HOSTS) {
     if (host.includes("::") && NO_IPV6) continue;
     const cast = await pair(t, runtime, [host, spelling]);
     await play(cast)`${greeting(shown)}`;
+    const hub = await serve(t, runtime, "group/server.ts", host);
+    const args = ["al", spelling, hub.port] as const;
+    const al = start(t, runtime, "group/client.ts", ...args);
+    await play({ hub, al })`
+      hub al > * al joined (1 here)
+      al < hello
+      al > al: hello
+      hub > 来自[${shown}:PORT]的消息: al: hello`;
   }
 });
 
@@ -156,8 +190,6 @@ for (const [name, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
 
 // ---- The files ----
 
-const PAIR = ["server.ts", "client.ts"];
-const SCRIPTS = [...PAIR, "group/server.ts", "group/client.ts"];
 const text = (script: string) => readFileSync(join(PROJECT, script), "utf8");
 
 on(runtimes, "each script alone in a folder", async (t, runtime) => {

@@ -18,14 +18,6 @@ import type { Terminal } from "./terminal.ts";
 
 export const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 export const HERE = "127.0.0.1";
-
-// A host to serve, what its clients have for it, the address that is then shown.
-export const HOSTS = [
-  ["0.0.0.0", HERE, HERE],
-  ["::1", "::1", "::1"],
-  ["::", HERE, "::ffff:127.0.0.1"],
-  ["localhost", "localhost", "ANY"],
-] as const;
 export type Word = string | number;
 export type Test = Pick<TestContext, "after">;
 
