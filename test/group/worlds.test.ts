@@ -285,9 +285,10 @@ class Judge {
     return "";
   }
 
-  /** How a member ends. */
-  ends(one: Member) {
+  /** How a member has ended. */
+  ended(one: Member) {
     const { leftAt, endedAt, told, code, typed, shownOwn } = one;
+    if (!one.isDead || code === KILLED) return;
     const [first, second = Infinity] = one.interrupts;
     const who = `${one.label}, told of ${told}, ended at ${endedAt}:`;
     const must = (is: boolean, what: string) => this.must(is, `${who} ${what}`);
@@ -302,12 +303,6 @@ class Judge {
     if (this.hubs.length > 1) return;
     const own = typed.filter((line) => TEXT.test(line)).length;
     must(shownOwn >= own, `has shown ${shownOwn} of its ${own} lines`);
-  }
-
-  /** What must be true of all who have ended. */
-  end() {
-    const ended = this.members.filter(({ isDead }) => isDead);
-    for (const one of ended) if (one.code !== KILLED) this.ends(one);
   }
 }
 
@@ -579,7 +574,7 @@ async function play(name: string, ms: number): Promise<string> {
     const { faults, trace } = party.world;
     await (kind.scene?.(party, seed) ?? party.play())
       .catch(({ stack }: Error) => faults.push(stack!));
-    party.end();
+    party.members.forEach((one) => party.ended(one));
     if (isOne) console.log(trace.join("\n"));
     if (faults[0]) return `SEED=${name}-${seed}: ${faults[0]}`;
     seed++;
