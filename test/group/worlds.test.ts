@@ -22,6 +22,7 @@ interface Kind {
   events?: Record<string, number>; // how often
   names?: number; // so many lines of 1 are /name, and all want the same ones
   pipe?: number; // so many lines of each, and twelve times as many of the first
+  long?: number; // so many lines of 1 have up to 980 bytes more
   misses?: boolean; // some may miss lines, and are told so
   delay?: number; // ms until its speaker sees a line, at the most
   each?: number; // datagrams for a line that is shown, in all worlds together
@@ -38,6 +39,8 @@ const narrow = { base: 25, rate: 16, within: 30 };
 const wild = { drop: 0.2, repeat: 0.2, delay: 0.2, late: 3000, within: 60 };
 const copies = { repeat: 0.5, late: 60_000, within: 65 };
 const paths = [clean, fair, bad, late];
+const shaky = { ...fair, within: 60 };
+const misses = true;
 const some = { restart: 1, move: 2, swap: 1, stop: 2, join: 1, leave: 1 };
 
 const KINDS: Record<string, Kind> = {
@@ -48,13 +51,7 @@ const KINDS: Record<string, Kind> = {
   narrow: { paths: [narrow], pipe: 50 },
   piped: { paths: [{ base: 10, within: 4 }], pipe: 400, each: 0.06 },
   pipedLossy: { paths: [{ ...fair, base: 20 }], pipe: 1000, within: 30 },
-  slow: {
-    paths: [fair],
-    pipe: 1000,
-    events: { stop: 4 },
-    within: 60,
-    misses: true,
-  },
+  slow: { paths: [shaky], pipe: 300, events: { stop: 4 }, long: 0.3, misses },
   restarts: { paths, events: { restart: 3 }, within: 10, scene: quiet },
   moves: { paths, events: { move: 6, swap: 2 }, within: 10 },
   stops: { paths, events: { stop: 6 }, within: 10 },
@@ -62,12 +59,12 @@ const KINDS: Record<string, Kind> = {
   interrupts: { paths, events: { interrupt: 4 }, within: 11 },
   names: { paths: [bad], names: 0.4, events: { join: 1, leave: 2 } },
   copies: { paths: [copies], events: { move: 2, leave: 2 }, names: 0.4 },
-  all: { paths: [wild], events: some, names: 0.2, misses: true },
+  all: { paths: [wild], events: some, names: 0.2, misses },
   forged: { paths: [clean], events: { forge: 100 }, delay: 200 },
   faults: { paths: [{ within: 25 }], scene: faults },
   crowd: { paths: [clean], scene: crowd },
   flood: { paths: [clean], scene: flood },
-  gone: { paths: [fair], misses: true, delay: 9000, scene: gone },
+  gone: { paths: [fair], misses, delay: 9000, scene: gone },
 };
 
 // ---- The oracle ----
@@ -92,6 +89,7 @@ class Peer {
   sent = 0; // and was sent some up to this one
   again = 0; // the newest one that was sent again
   asked = 0; // requests since then, two at the most
+  repeats = 0; // datagrams that were sent again just now
 }
 
 class Member extends Program {
@@ -246,6 +244,8 @@ class Judge {
       if (n <= peer.again) peer.asked--; // it starts anew
       const isDue = n <= Math.max(peer.lost, oldest) && peer.asked >= 0;
       this.must(isDue, `${to} is sent ${n} again, and did not ask for it`);
+      if (peer.repeats++ === 0) this.world.at(5, () => peer.repeats = 0);
+      this.must(peer.repeats <= 16, `${to} is sent too much again`);
       peer.again = n;
     }
     peer.sent = Math.max(peer.sent, Number(find(/\n(\d+) [^\n]*\n$/, text)));
@@ -345,12 +345,12 @@ class Party extends Judge {
 
   /** Say so many lines, some of them long. */
   say(one: Member, count = 1) {
-    const { world } = this;
+    const { world, kind: { long = 0.02 } } = this;
     if (one.isDead || one.leftAt < Infinity) return;
     const lines = Array.from({ length: count }, () => {
       const text = `${one.label}-${++this.#texts}`;
       this.typedAt.set(text, world.now);
-      const size = world.random() < 0.02 ? world.pick(980) : 0;
+      const size = world.random() < long ? world.pick(980) : 0;
       return `${".".repeat(size)}${text}`;
     });
     one.type(...lines);
