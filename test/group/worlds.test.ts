@@ -49,7 +49,7 @@ const KINDS: Record<string, Kind> = {
   late: { paths: [late], each: 1.8 },
   far: { paths: [far], each: 1.1 },
   narrow: { paths: [narrow], pipe: 50 },
-  piped: { paths: [{ base: 10, within: 4 }], pipe: 400, each: 0.06 },
+  piped: { paths: [{ base: 10, within: 6 }], pipe: 400, each: 0.06 },
   pipedLossy: { paths: [{ ...fair, base: 20 }], pipe: 1000, within: 30 },
   slow: { paths: [shaky], pipe: 300, events: { stop: 4 }, long: 0.3, misses },
   restarts: { paths, events: { restart: 3 }, within: 10, scene: quiet },
@@ -413,11 +413,12 @@ class Party extends Judge {
   async play() {
     const { world, kind } = this;
     const all = await this.meet(3 + world.pick(3));
-    const span = kind.pipe ? 5000 : 30_000;
+    const span = kind.pipe ? 7000 : 30_000;
     if (kind.pipe) all.at(-1)!.path = { ...this.path, base: 200 };
     for (const [i, one] of all.entries()) {
       const lines = (kind.pipe ?? 0) * (i === 0 ? 12 : 1);
-      if (lines) world.at(world.random() * 2000, () => this.say(one, lines));
+      const quiet = 3000 + world.random() * 2000; // all keep up, by then
+      if (lines) world.at(quiet, () => this.say(one, lines));
       for (let ms = 0; !lines && ms < span; ms += world.random() * 2000) {
         world.at(ms, () => this.talk(one));
       }
