@@ -512,6 +512,17 @@ async function gone(party: Party) {
   ben.path = {};
   await party.settle();
   party.must(party.missed > 1000, `${party.missed} lines are missed`);
+
+  // Who stands still for a minute does not take its network for a slow one.
+  ann.type("/who");
+  await world.run(0.2);
+  ann.stoppedUntil = world.now + 60_000;
+  await world.run(60_000);
+  ann.path = { drop: 1 };
+  party.say(ann);
+  await world.run(100);
+  ann.path = {};
+  await party.settle();
 }
 
 const POINTS = 40; // datagrams of the conversation, each of which can be hit
