@@ -11,7 +11,6 @@ import { group } from "../support/play.ts";
 import { type Program, type Test, until } from "../support/program.ts";
 import { Hand, joinBy, openSocket } from "../support/wire.ts";
 
-const ADDRESS = "127.0.0.2"; // of the flooders
 const SECONDS = 2;
 
 /** A member that says it has all that it can have. */
@@ -29,17 +28,17 @@ class Flooder extends Hand {
   }
 }
 
-/** One that is in, or was told what. */
-async function enter(t: Test, hub: number, name: string, address: string) {
-  const one = new Flooder(await openSocket(t, address));
+/** One that is in, from an address of their own. */
+async function enter(t: Test, hub: number) {
+  const one = new Flooder(await openSocket(t, "127.0.0.2"));
   one.from = hub;
   const [cookie] = await one.asks("/join 0");
-  await one.asks(`${cookie} ${name} 0`);
+  await one.asks(`${cookie} flooder 0`);
   return one;
 }
 
-const times = (count: number, line: (i: number) => string) =>
-  Array.from({ length: count }, (_, i) => line(i));
+const times = <One>(count: number, make: (i: number) => One) =>
+  Array.from({ length: count }, (_, i) => make(i));
 const lines = ({ have, said }: Flooder) => [
   `/have ${have}`,
   ...times(40, (i) => `/say ${said + 1 + i} flood`),
@@ -70,9 +69,7 @@ async function flood(
   isOver: () => boolean,
 ) {
   const [count, make] = FLOODS[kind]!;
-  const flooders = await Promise.all(
-    times(count, () => "flooder").map((name) => enter(t, hub, name, ADDRESS)),
-  );
+  const flooders = await Promise.all(times(count, () => enter(t, hub)));
   let sent = 0;
   while (!isOver()) {
     for (let i = 0; i < 20 && count > 0; i++) {

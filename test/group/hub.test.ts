@@ -41,7 +41,6 @@ on(kinds, "a member's requests, and all of each answer", async (t, runtime) => {
     `/welcome ${have} ${name} | /sent ${sent} | /said ${said}`;
   await exchange(alice, [
     ["/join 0 alice 7", cookie],
-    ["/join fedcba9876543210 alice 7", cookie],
     [`${cookie} alice 7`, `${is(0, 1, 7)} | 1 * alice joined (1 here)`],
     [`${cookie} alice 7`, is(0, 1, 7)],
     ["/have 1", is(1, 1, 7)],
@@ -53,14 +52,12 @@ on(kinds, "a member's requests, and all of each answer", async (t, runtime) => {
       `${is(2, 4, 10)} | 3 alice: a | 4 alice: b`,
     ],
     ["/have 1 4", `${is(1, 4, 10)} | 2 alice: hello | 3 alice: a | 4 alice: b`],
-    ["/have 3 4", `${is(3, 4, 10)} | 4 alice: b`],
     ["/have 4 9", is(4, 4, 10)],
     ["/have 99", is(4, 4, 10)],
     ["/say 11 \x1b[2J\u202e", `${is(4, 5, 11)} | 5 alice: \\u{1b}[2J\\u{202e}`],
     [`/say 12 ${LONG}`, `${is(4, 6, 12)} | 6 alice: ${LONG}`],
     [`/say 13 ${LONG}x`, is(4, 6, 13)],
     ["/say 14 /nonsense", is(4, 6, 14)],
-    ["", is(4, 6, 14)],
     ["/sent 9 | /gone 9 | 7 alice: no | * no", is(4, 6, 14)],
 
     ["/say 15 /who", `${is(4, 6, 15)} | * 1 here: alice`],
@@ -97,10 +94,8 @@ const NAMES = [
   ["", "guest"],
   ["x".repeat(21), "guest2"],
   ["192.168.1.20", "guest3"],
-  ["-x", "guest4"],
-  ["a:b", "guest5"],
-  ["\u0301a", "guest6"],
-  ["a\u034fb", "guest7"],
+  ["\u0301a", "guest4"],
+  ["a\u034fb", "guest5"],
 ] as const;
 
 on(kinds, "names", async (t, runtime) => {
@@ -111,7 +106,7 @@ on(kinds, "names", async (t, runtime) => {
     .map((name, i) => `* ${name} joined (${i + 1} here)\n`).join("");
   await hub.prints(joined);
   await exchange(alice, [
-    ["/say 1 /name BOB", "ANY | 15 * alice is now BOB2"],
+    ["/say 1 /name BOB", "ANY | 13 * alice is now BOB2"],
     ["/say 2 /name a:b", "ANY | /said 2"], // BOB2, as before
     ["/say 3 /name", "ANY | /said 3"],
   ]);

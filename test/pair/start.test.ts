@@ -208,11 +208,6 @@ on(runtimes, "each script alone in a folder", async (t, runtime) => {
   await play({ hub, alice })`hub alice > * alice joined (1 here)`;
 });
 
-test("a script needs nothing but Node", () => {
-  const other = /\b(from|import|require)\W*"(?!node:)/;
-  assert.deepEqual(SCRIPTS.filter((script) => other.test(text(script))), []);
-});
-
 // So most tests drive one of the two only.
 test("what the pair repeats is the same text in both, and short", () => {
   const [server = "", client = ""] = PAIR.map(text);
