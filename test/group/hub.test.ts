@@ -113,9 +113,9 @@ on(kinds, "names", async (t, runtime) => {
 });
 
 const TOKEN = "fedcba9876543210";
-const KNOWN = /^#fedcba9876543210 [0-9a-f]{8} 1\n\/join ([0-9a-f]{16})\n$/;
+const COOKIE = /^#fedcba9876543210 [0-9a-f]{8} 1\n\/join ([0-9a-f]{16})\n$/;
 
-// What gets no answer: it has no head, or an old one, or is too long. Hubs and
+// What gets no answer: its head is none, or a hub's, or it is too long. Hubs and
 // echoes are among those who say this; two of them would never stop.
 const IGNORED = [
   ...["", "\n", "hello", "/join 0 mallory 0", "#", "# 1\n", "\n\n\n"],
@@ -139,12 +139,12 @@ on(kinds, "what a stranger gets", async (t, runtime) => {
     assert.equal(stranger.shown.length, 1);
     return stranger.shown.shift()!;
   };
-  const [, cookie] = KNOWN.exec(await gets(`#${TOKEN} 1\n`))!;
+  const [, cookie] = COOKIE.exec(await gets(`#${TOKEN} 1\n`))!;
   for (const datagram of IGNORED) {
     await stranger.send(datagram, hub.port);
     // This has an answer: there is no other.
     const answer = await gets(`#${TOKEN} 1\n`.padEnd(1200, "x"));
-    assert.equal(KNOWN.exec(answer)?.[1], cookie, String(datagram));
+    assert.equal(COOKIE.exec(answer)?.[1], cookie, String(datagram));
   }
   // No more than a cookie, whatever it says: of this address and token only.
   const bob = await joinBy(t, hub.port, "bob");
@@ -156,7 +156,7 @@ on(kinds, "what a stranger gets", async (t, runtime) => {
       ...[`/say 1 hello\n/join ${cookie} mallory 0`, `/JOIN ${cookie} m 0`],
     ]
   ) {
-    assert.match(await gets(`#${TOKEN} 1\n${line}\n`), KNOWN, line);
+    assert.match(await gets(`#${TOKEN} 1\n${line}\n`), COOKIE, line);
   }
   const answer = await gets(`#0123456789abcdef 1\n/join ${cookie} mallory 0\n`);
   assert(answer.startsWith("#0123456789abcdef ") && !answer.includes(cookie!));

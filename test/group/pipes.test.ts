@@ -112,14 +112,15 @@ on(kinds, "what no hub should send", async (t, runtime) => {
 
 // ---- How they end ----
 
-const tsx = all.filter(({ name }) => name === "tsx"); // it passes signals on
+// tsx passes signals on
+const these = all.filter((one) => one.name === "tsx" || kinds.includes(one));
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  on([...tsx, ...kinds], `${signal} ends the hub`, async (t, runtime) => {
+  on(these, `${signal} ends the hub`, async (t, runtime) => {
     const { hub, alice, bob } = await group(t, runtime, "alice", "bob");
     assert(hub && alice && bob);
     hub.signal(signal);
     await play({ hub })`hub > * the server is closing`;
-    if (hub.code === undefined) hub.signal(signal);
+    if (hub.code === undefined) hub.signal(signal); // npx sends it twice
     await play({ hub })`hub exits 130`;
     for (const one of [alice, bob]) one.signal("SIGINT");
     await play({ hub, alice, bob })`

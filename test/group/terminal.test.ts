@@ -107,8 +107,9 @@ on(kinds, "the window is closed", async (t, runtime) => {
     hub > * alice left (0 here)`;
 });
 
-const tsx = all.filter(({ name }) => name === "tsx"); // two get the Ctrl+C
-on([...tsx, ...kinds], "Ctrl+C at the hub", async (t, runtime) => {
+// with tsx two get the Ctrl+C
+const these = all.filter((one) => one.name === "tsx" || kinds.includes(one));
+on(these, "Ctrl+C at the hub", async (t, runtime) => {
   const port = await freePort();
   const command = commandOf(runtime, HUB, HERE, port);
   const hub = await bound(new Terminal(t, command), port);

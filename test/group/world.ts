@@ -30,7 +30,7 @@ export const canStrip = stripTypeScriptTypes !== undefined;
 /** A script as a function of its modules and globals. */
 function load(name: string, globals: string[]) {
   const file = new URL(`../../group/${name}`, import.meta.url);
-  const text = readFileSync(file, "utf8").replace(/^#!/, "//");
+  const text = readFileSync(file, "utf8");
   const code = stripTypeScriptTypes!(text).replace(
     /^import ([^;]*?)\s+from ("[^"]*");/gm,
     (_, names, from) => `const ${names.replace("* as", "")} = given[${from}];`,
@@ -44,7 +44,7 @@ function load(name: string, globals: string[]) {
 
 export const HUB = "10.0.0.1:6001";
 export const KILLED = 137; // its exit code
-const QUEUE = 1200; // ms before a narrow path
+const QUEUE = 1200; // ms of waiting before a narrow path, which then drops
 
 /** Shares of the datagrams from 0 to 1, times in ms. */
 export interface Path {
@@ -52,7 +52,7 @@ export interface Path {
   repeat?: number;
   delay?: number; // so many come up to `late` later
   late?: number;
-  base?: number; // one way
+  base?: number; // one way at the most, at least half of it
   rate?: number; // bytes per ms
   busy?: number; // until then
 }
@@ -90,6 +90,7 @@ export class World {
   }
 
   fault(what: string) {
+    if (this.faults.length > 0) return; // it may be why
     this.log(`FAULT: ${what}`);
     this.faults.push(this.trace.at(-1)!);
   }
@@ -300,6 +301,7 @@ export class Program {
   }
 
   type(...lines: string[]) {
+    this.world.log(`${this.label} < ${lines}`);
     this.input.push(...lines);
     this.#flow();
   }

@@ -1,9 +1,9 @@
 // The group in simulated networks (world.ts): what must be true of each one.
 //
-//   npm test                               half a minute, by new seeds
-//   SEED=lossy-17 npm test                 one world again, with all it shows
-//   WORLDS=600 npm test                    for so many seconds
-//   WORLDS=600 SEED=faults-0 npm test      one kind of them, from a seed on
+//   npx tsx --test test/group/worlds.test.ts   as npm test does: half a minute
+//   SEED=lossy-17 npx tsx --test ...           one again, with all it shows
+//   WORLDS=600 npx tsx --test ...              for so many seconds
+//   WORLDS=600 SEED=lossy-17 npx tsx ...       one kind, from a seed on
 //
 // Members are judged from outside: by what is typed, shown and said, by the
 // datagrams on their way, and by how they end.
@@ -20,18 +20,19 @@ interface Kind {
   paths: (Path & { within: number })[]; // one of them, by the seed
   within?: number; // s, so much longer than the path alone takes
   events?: Record<string, number>; // how often
-  names?: number; // so many lines of 1 are /name, and all want the same ones
+  names?: number; // the share of lines that are /name, of the same few names
   pipe?: number; // so many lines of each, and twelve times as many of the first
-  long?: number; // so many lines of 1 have up to 980 bytes more
+  long?: number; // the share of lines that have up to 980 bytes more
   misses?: boolean; // some may miss lines, and are told so
   delay?: number; // ms until its speaker sees a line, at the most
-  each?: number; // datagrams for a line that is shown, in all worlds together
+  each?: number; // datagrams for a line that is shown, in 20 worlds and more
   scene?: (party: Party, seed: number) => Promise<void>;
 }
 
 // Within so many seconds all have all, and who leaves is gone.
 const clean = { within: 1 };
 const fair = { drop: 0.05, repeat: 0.05, delay: 0.1, late: 50, within: 8 };
+const shaky = { ...fair, within: 60 };
 const bad = { drop: 0.3, repeat: 0.3, delay: 0.3, late: 50, within: 15 };
 const late = { drop: 0.1, repeat: 0.2, delay: 0.2, late: 8000, within: 30 };
 const far = { base: 400, delay: 0.3, late: 50, within: 8 };
@@ -39,10 +40,9 @@ const narrow = { base: 25, rate: 16, within: 30 };
 const wild = { drop: 0.2, repeat: 0.2, delay: 0.2, late: 3000, within: 60 };
 const copies = { repeat: 0.5, late: 60_000, within: 65 };
 const paths = [clean, fair, bad, late];
-const shaky = { ...fair, within: 60 };
-const misses = true;
 const some = { restart: 1, move: 2, swap: 1, stop: 2, join: 1, leave: 1 };
 
+const misses = true;
 const KINDS: Record<string, Kind> = {
   clean: { paths: [clean], delay: 200, each: 1.6, scene: quiet },
   lossy: { paths: [bad], each: 1.6 },
@@ -151,7 +151,7 @@ class Judge {
     if (!text) return this.notices(hub, line.toLowerCase());
     const isNext = Number(number) > (newest.get(speaker) ?? 0);
     this.must(isNext, `${text} is said twice, or out of order`);
-    this.must(here.has(line.split(": ")[0]!.toLowerCase()), `"${line}"`);
+    this.must(here.has(line.split(": ")[0]!.toLowerCase()), `who? ${line}`);
     newest.set(speaker, Number(number));
     this.said.add(text);
   }
@@ -167,7 +167,7 @@ class Judge {
     this.must(!here.has(its), `${its} is taken`);
     if (its) here.add(its);
     if (other) return;
-    this.must(rest === ` (${here.size} here)`, `${here.size}: "${line}"`);
+    this.must(rest === ` (${here.size} here)`, `${here.size} here: ${line}`);
   }
 
   /** A member shows all from its joining on, in order, and all of a new hub. */
@@ -185,7 +185,7 @@ class Judge {
     else if (begins) {
       [one.hub, one.n] = [begins, hub ? 1 : begins.lines.lastIndexOf(line)];
     } else this.must(false, `${label}: "${line}", not "${hub?.lines[n + 1]}"`);
-    this.must(!missed || this.kind.misses === true, `${label}: ${line}`);
+    this.must(!missed || this.kind.misses === true, `${label} tells: ${line}`);
     this.missed += missed;
     this.shown++;
     const [text = "", speaker] = TEXT.exec(line) ?? [];
@@ -207,7 +207,7 @@ class Judge {
     const isFull = line === "* the group is full, try later";
     if (isFull) one.end();
     const isOther = told !== "" || isFull || /^\* you are \S+$/.test(line);
-    this.must(isOther || before !== one.isCut, `${one.label}: ${line}`);
+    this.must(isOther || before !== one.isCut, `${one.label} tells: ${line}`);
   }
 
   peer(address: string, text: string): Peer {
@@ -253,7 +253,7 @@ class Judge {
     this.must(n <= most, `${to} has no room for ${n}`);
     const time = Number(find(/ (\d+)\n/, text));
     if (peer.isProved && time === 0) return;
-    this.must(cookie !== "" || time >= peer.time, `${to}: a late ${time}`);
+    this.must(cookie !== "" || time >= peer.time, `${to}: answer ${time} late`);
     peer.time = time;
     // Of a request that waits for room each part is answered.
     this.must(--peer.owed >= -50, `${to} gets answers to no question`);
@@ -371,20 +371,21 @@ class Party extends Judge {
     if (!one || !other) return;
     const ms = 100 + world.random() ** 3 * 9000; // mostly not long
     const address = `10.0.9.9:${++this.#ports}`;
-    const isOften = world.random() < 0.3;
+    const isVariant = world.random() < 0.3;
+    world.log(`${what}: ${one.label}`);
     const happens: Record<string, () => void> = {
       restart: () => {
         this.hub.end();
         world.at(ms, () => this.startHub());
       },
-      stop: () => (isOften ? this.hub : one).stoppedUntil = world.now + ms,
-      move: () => one.moveTo(address, isOften),
+      stop: () => (isVariant ? this.hub : one).stoppedUntil = world.now + ms,
+      move: () => one.moveTo(address, isVariant),
       swap: () => { // one takes the other's address over
         one.moveTo(other.address);
         other.moveTo(address);
       },
       join: () => this.talk(this.join("fay", address)),
-      leave: () => this.leave(one, isOften ? "SIGTERM" : undefined),
+      leave: () => this.leave(one, isVariant ? "SIGTERM" : undefined),
       interrupt: () => this.leave(one, "SIGINT"),
       forge: () => { // what was overheard comes from another address
         const data = Buffer.from(this.answer);
@@ -417,8 +418,8 @@ class Party extends Judge {
     if (kind.pipe) all.at(-1)!.path = { ...this.path, base: 200 };
     for (const [i, one] of all.entries()) {
       const lines = (kind.pipe ?? 0) * (i === 0 ? 12 : 1);
-      const quiet = 3000 + world.random() * 2000; // all keep up, by then
-      if (lines) world.at(quiet, () => this.say(one, lines));
+      const begin = 3000 + world.random() * 2000; // all keep up, by then
+      if (lines) world.at(begin, () => this.say(one, lines));
       for (let ms = 0; !lines && ms < span; ms += world.random() * 2000) {
         world.at(ms, () => this.talk(one));
       }
@@ -458,7 +459,7 @@ async function quiet(party: Party) {
     const is = each >= least && each <= most;
     party.must(is, `${each} datagrams of each in ${s} s`);
     const told = party.there.every(({ isCut }) => isCut === (s === 60));
-    party.must(told, `there is an answer, and they tell another thing`);
+    party.must(told, `they are told wrongly whether an answer comes`);
     party.hub.end();
   }
 }
@@ -571,11 +572,13 @@ async function faults(party: Party, seed: number) {
 // ---- The run ----
 
 const { SEED = "", WORLDS = "" } = process.env;
-const [, KIND, NUMBER] = /^([a-z]*)-?(\d*)$/i.exec(SEED) ?? [];
+const [, KIND = SEED, NUMBER] = /^([a-z]*)-?(\d*)$/i.exec(SEED) ?? [];
 const isOne = KIND && NUMBER && !WORLDS;
 const kinds = KIND ? [KIND] : Object.keys(KINDS);
 const first = Number(NUMBER || Math.floor(Math.random() * 1e9));
 const skip = !canStrip && "a Node that strips types is needed: 22.18 or later";
+assert(!skip || SEED + WORLDS === "", skip || "");
+assert(kinds[0]! in KINDS, `${kinds[0]} is not a kind of worlds`);
 
 /** Play worlds of this kind for so long; returns what is wrong, or "". */
 async function play(name: string, ms: number): Promise<string> {

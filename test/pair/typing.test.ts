@@ -19,7 +19,6 @@ import { openPeer } from "../support/wire.ts";
 
 const SIZE = { cols: 40, rows: 50 };
 const [LEFT, HOME, END] = ["\x1b[D", "\x1b[H", "\x1b[F"] as const;
-const [UP, DOWN] = ["\x1b[A", "\x1b[B"] as const;
 const [BACKSPACE, DELETE] = ["\x7f", "\x1b[3~"] as const;
 
 const xs = (count: number) => "x".repeat(count);
@@ -121,15 +120,11 @@ const EDITS: [string[], string][] = [
   [[..."ab", LEFT, "世", BACKSPACE, "X"], "aX|b"],
   [[..."bcd", HOME, "a", END, "e"], "abcde"],
   [[..."ab", LEFT, LEFT, DELETE], "|b"],
-  [[UP], "b"],
-  [[UP, UP, "f"], "abcdef"],
-  [[UP, DOWN, "g"], "g"],
   [[..."ab", HOME, CTRL_D], "|b"], // where it isn't the end of the input
   [[CTRL_Z, "a", CTRL_Z, "b"], "ab"],
   [x(37), xs(37)],
   [[...x(38), BACKSPACE, BACKSPACE], xs(36)],
   [[...x(80), ...Array(50).fill(BACKSPACE)], xs(30)],
-  [[..." two  spaces "], " two  spaces "],
   [[], ""],
   [["0123456789".repeat(180)], "0123456789".repeat(180)], // pasted
 ];
@@ -172,7 +167,6 @@ on(all, "lines typed ahead are sent at their prompts", async (t, runtime) => {
 // somebody has said something, and the prompt is there.
 const MANY = "x\r\n".repeat(1100); // more than readline's iterator wants to hold
 const ENDS: [string, string, number, string[], string, "hears"?][] = [
-  ["Ctrl+C on an empty line", CTRL_C, 130, [], ""],
   ["Ctrl+C at the prompt", CTRL_C, 130, [], ">>>", "hears"],
   ["Ctrl+C behind a line", CTRL_C, 130, [..."ab"], "ab"],
   ["Ctrl+C behind 39 of 40 columns", CTRL_C, 130, x(39), xs(39)],

@@ -31,7 +31,7 @@ const TABLE: [string, string, string, string[], RegExp][] = [
 
 const known = TABLE.map(
   ([name, variable, onPath, args, wanted]) => {
-    const program = process.env[variable] ?? onPath;
+    const program = process.env[variable] || onPath;
     const { stdout } = spawnSync(program, ["--version"], { encoding: "utf8" });
     const found = /\d+\.\d+\.\d+/.exec(stdout ?? "")?.[0] ?? "";
     const version = wanted.test(found) ? found : "";
@@ -43,7 +43,7 @@ const known = TABLE.map(
 export const missing = known.filter(({ version }) => version === "")
   .map(({ name, variable }) => `${name} (${variable})`);
 
-/** All that are here: the six, and the oldest ones that the page promises. */
+/** All that are here: the six, and some older ones. */
 export const all: Runtime[] = known.filter(({ version }) => version !== "");
 export const runtimes = all.filter(({ name }) => !/\d\.\d/.test(name));
 

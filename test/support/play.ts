@@ -56,8 +56,9 @@ async function perform(cast: Cast<Actor>, scene: string) {
       const lines = act === "!" ? one.errors! : one.shown;
       if (act === "<") one.send(text);
       else if (act === "ends") one.end!();
-      else if (act === "exits") assert.equal(`${await one.exits!()}`, text);
-      else {
+      else if (act === "exits") {
+        assert.equal(`${await one.exits!()}`, text, line);
+      } else {
         const story = () => `${line} (${name}'s stderr: ${one.errors})`;
         await until(() => lines.length > 0, story);
         assert.match(lines.shift()!, like(text), line);
