@@ -28,15 +28,6 @@ class Flooder extends Hand {
   }
 }
 
-/** One that is in, from an address of their own. */
-async function enter(t: Test, hub: number) {
-  const one = new Flooder(await openSocket(t, "127.0.0.2"));
-  one.from = hub;
-  const [cookie] = await one.asks("/join 0");
-  await one.asks(`${cookie} flooder 0`);
-  return one;
-}
-
 const times = <One>(count: number, make: (i: number) => One) =>
   Array.from({ length: count }, (_, i) => make(i));
 const lines = ({ have, said }: Flooder) => [
@@ -69,7 +60,10 @@ async function flood(
   isOver: () => boolean,
 ) {
   const [count, make] = FLOODS[kind]!;
-  const flooders = await Promise.all(times(count, () => enter(t, hub)));
+  const flooders = await Promise.all(times(count, async () => {
+    const socket = await openSocket(t, "127.0.0.2"); // an address of their own
+    return await new Flooder(socket).joins(hub, "flooder");
+  }));
   let sent = 0;
   while (!isOver()) {
     for (let i = 0; i < 20 && count > 0; i++) {

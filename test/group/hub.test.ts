@@ -1,5 +1,5 @@
-// The hub, asked by sockets of the test's own: each row of the protocol's table,
-// and what gets no answer.
+// The hub, asked by sockets of the test's own: the whole answer to each request,
+// and what gets none.
 
 import assert from "node:assert/strict";
 import { NO_NAMESPACES, openNamespace } from "../support/namespace.ts";

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import type { Buffer } from "node:buffer";
 import { idle, memory, NOT_LINUX } from "../support/linux.ts";
-import { all, kinds, on, other } from "../support/on.ts";
+import { all, kinds, on, other, withTsx } from "../support/on.ts";
 import { group, play } from "../support/play.ts";
 import {
   bound,
@@ -112,10 +112,8 @@ on(kinds, "what no hub should send", async (t, runtime) => {
 
 // ---- How they end ----
 
-// npx and tsx pass signals on: the script gets them twice.
-const these = all.filter((one) => one.name === "tsx" || kinds.includes(one));
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  on(these, `${signal} ends the hub`, async (t, runtime) => {
+  on(withTsx, `${signal} ends the hub`, async (t, runtime) => {
     const { hub, alice, bob } = await group(t, runtime, "alice", "bob");
     assert(hub && alice && bob);
     hub.signal(signal);

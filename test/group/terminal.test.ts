@@ -1,7 +1,7 @@
 // The group on terminals: what stands on the screen, and how it is left.
 
 import { describe } from "node:test";
-import { all, kinds, on, other, type Runtime } from "../support/on.ts";
+import { kinds, on, other, type Runtime, withTsx } from "../support/on.ts";
 import { play } from "../support/play.ts";
 import {
   bound,
@@ -107,9 +107,7 @@ on(kinds, "the window is closed", async (t, runtime) => {
     hub > * alice left (0 here)`;
 });
 
-// with tsx two get the Ctrl+C
-const these = all.filter((one) => one.name === "tsx" || kinds.includes(one));
-on(these, "Ctrl+C at the hub", async (t, runtime) => {
+on(withTsx, "Ctrl+C at the hub", async (t, runtime) => {
   const port = await freePort();
   const command = commandOf(runtime, HUB, HERE, port);
   const hub = await bound(new Terminal(t, command), port);

@@ -50,6 +50,10 @@ export const runtimes = all.filter(({ name }) => !/\d\.\d/.test(name));
 /** One of each kind, or what there is: for what all Nodes do alike. */
 const some = runtimes.filter(({ name }) => /^(Node 24|Bun|Deno)$/.test(name));
 export const kinds = some.length > 0 ? some : runtimes;
+/** And tsx, which passes signals on: the script gets them twice. */
+export const withTsx = all.filter((one) =>
+  one.name === "tsx" || kinds.includes(one)
+);
 
 /** Another runtime that is here, to be the other end of a conversation. */
 export function other(than: Runtime, n = 1): Runtime {

@@ -111,13 +111,17 @@ export class Hand extends Peer {
       .finally(() => clearInterval(again));
     return this.answer;
   }
+
+  /** Prove its address to the hub on this port, and come in. */
+  async joins(hub: number, name: string): Promise<this> {
+    this.from = hub;
+    const [cookie = ""] = await this.asks("/join 0");
+    await this.asks(`${cookie} ${name} 0`);
+    return this;
+  }
 }
 
 /** One that has joined the hub on this port. */
 export async function joinBy(t: Test, hub: number, name: string) {
-  const hand = new Hand(await openSocket(t));
-  hand.from = hub;
-  const [cookie = ""] = await hand.asks("/join 0");
-  await hand.asks(`${cookie} ${name} 0`);
-  return hand;
+  return await new Hand(await openSocket(t)).joins(hub, name);
 }
